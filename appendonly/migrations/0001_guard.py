@@ -1,0 +1,12 @@
+"""The triggers that make a table append-only."""
+
+from django.db import migrations
+
+from appendonly.sqlfiles import run_sql_file
+
+
+class Migration(migrations.Migration):
+    """Functions only; other apps call them for their tables."""
+
+    dependencies: list[tuple[str, str]] = []
+    operations = [run_sql_file("appendonly/sql/guard.sql")]

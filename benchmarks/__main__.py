@@ -1,0 +1,73 @@
+"""`python -m benchmarks [--quick]`: measures everything in one run and writes results/latest.json.
+
+All cases run once in each repetition, forwards and backwards in turn, so that a figure and what it is compared with
+are measured close together and a slow drift of the machine favours neither.
+"""
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime
+
+from benchmarks import http, limits, posting, servers
+from benchmarks.cases import Case, Figures
+from benchmarks.report import report
+
+REPETITIONS, SECONDS = 5, 3.0
+REPETITIONS_QUICK, SECONDS_QUICK = 3, 1.0
+
+
+def main() -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under 3 minutes instead of about 10; wider spread")
+    parser.add_argument("--repetitions", type=int, help=f"default {REPETITIONS}, quick {REPETITIONS_QUICK}")
+    parser.add_argument("--seconds", type=float, help=f"for each measurement; default {SECONDS}, quick {SECONDS_QUICK}")
+    parser.add_argument(
+        "--only", metavar="PREFIX", default="", help="only cases whose name starts so; nothing is written"
+    )
+    options = parser.parse_args()
+    repetitions = options.repetitions or (REPETITIONS_QUICK if options.quick else REPETITIONS)
+    seconds = options.seconds or (SECONDS_QUICK if options.quick else SECONDS)
+
+    started_at = datetime.now(UTC)
+    try:
+        with servers.system() as system:
+            cases = [case for case in all_cases(system) if case.name.startswith(options.only)]
+            found = [repetition(system, cases, seconds, number) for number in range(repetitions)]
+            facts = {"run.seconds_per_measurement": seconds, "machine.postgresql": system.server_version()}
+    except servers.SetupError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 2
+    result = report(found, facts=facts, started_at=started_at)
+    print(result.table())
+    if not options.only:
+        print(f"written to {result.write()}")
+    return 0
+
+
+def all_cases(system: servers.System) -> list[Case]:
+    """Every case, in the order of the report; opens the accounts that they use."""
+    token = system.token()
+    http.open_accounts(system, token)
+    book, source, accounts = system.numbers()
+    return [
+        *limits.cases(system, book=book, accounts=accounts),
+        *posting.cases(system, book=book, source=source, accounts=accounts),
+        *http.cases(system, token=token),
+    ]
+
+
+def repetition(system: servers.System, cases: list[Case], seconds: float, number: int) -> Figures:
+    """Measure each case once."""
+    figures: Figures = {}
+    for case in cases if number % 2 == 0 else reversed(cases):
+        started = time.monotonic()
+        figures |= case.measure(seconds)
+        print(f"repetition {number + 1}: {case.name} ({time.monotonic() - started:.1f} s)", file=sys.stderr)
+    system.settle()
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

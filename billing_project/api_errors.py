@@ -1,0 +1,87 @@
+"""The one map from what went wrong to an HTTP answer: RFC 9457 problem documents, for every path of the API."""
+
+import logging
+from typing import Any
+
+from accounts.models import Account, Book
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.views import defaults
+from ledger.account_changes import ChangeRefused
+from ledger.api.problems import problem
+from ledger.messages import Malformed
+from ledger.queries import OperationUnknown
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+logger = logging.getLogger(__name__)
+API_PATHS = ("/api/", "/oauth/", "/.well-known/", "/livez", "/readyz", "/metrics")
+
+# What the domain raises: status, code, sentence (None: the exception's own).
+_DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
+    Book.DoesNotExist: (404, "book_unknown", "There is no such book."),
+    Account.DoesNotExist: (404, "account_unknown", "There is no such account in this book."),
+    OperationUnknown: (404, "operation_unknown", None),
+    Http404: (404, "not_found", "There is nothing at this address."),
+    PermissionDenied: (403, "forbidden", "This is not allowed."),
+    RequestDataTooBig: (413, "body_too_large", "The body is too large."),
+    # The connection broke or timed out: whether the change was made is told by sending the same key again.
+    InterfaceError: (503, "storage_unavailable", "The storage does not answer; send the same request again."),
+    OperationalError: (503, "storage_unavailable", "The storage does not answer; send the same request again."),
+}
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
+    """Return the answer to what a view raised (the EXCEPTION_HANDLER of DRF); None for a defect, which is a 500."""
+    request_id = context["request"]._request.request_id  # noqa: SLF001 - the request that DRF wraps
+    if isinstance(error, Malformed):
+        first = error.problems[0]
+        code = "invalid_json" if first.code == "invalid_json" else "invalid_request"
+        return problem(status=400, code=code, detail=str(error), request_id=request_id, errors=error.problems)
+    if isinstance(error, ChangeRefused):
+        return problem(status=409, code=error.code, detail=str(error), request_id=request_id)
+    if isinstance(error, exceptions.APIException):
+        return _from_drf(error, request_id)
+    for kind, (status, code, sentence) in _DOMAIN.items():
+        if isinstance(error, kind):
+            if status >= 500:  # noqa: PLR2004 - the class of server errors
+                logger.error("Storage failed in request %s: %s", request_id, error)
+            return problem(status=status, code=code, detail=sentence or str(error), request_id=request_id)
+    return None
+
+
+def _from_drf(error: exceptions.APIException, request_id: str) -> HttpResponse:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    detail = error.detail
+    code = getattr(detail, "code", None) or error.default_code
+    return problem(status=error.status_code, code=str(code), detail=str(detail), request_id=request_id, headers=headers)
+
+
+def _plain(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    return problem(status=status, code=code, detail=detail, request_id=getattr(request, "request_id", ""))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """404 of an unknown address: a problem document for the API, a page for people."""
+    if request.path.startswith(API_PATHS):
+        return _plain(request, 404, "not_found", "There is nothing at this address.")
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """400 of what Django itself refuses, such as a wrong host name."""
+    if request.path.startswith(API_PATHS) and isinstance(exception, (SuspiciousOperation, BadRequest)):
+        return _plain(request, 400, "bad_request", "The request is not acceptable.")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """500: always a defect of ours; the log has it under the request id."""
+    if request.path.startswith(API_PATHS):
+        return _plain(request, 500, "internal_error", "This is a defect of the service; the log has it by the request id.")
+    return defaults.server_error(request)

@@ -1,0 +1,19 @@
+"""All schedules in one place: what runs by itself, how often, and why so often.
+
+Each entry expires before the next is due, so a worker that was away does not wake to a pile of the same bell.
+"""
+
+from typing import Any
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    # The age of a mark bounds every tail and, later, the age of the newest seal.
+    "ledger-aggregate": {"task": "ledger.tasks.aggregate", "schedule": 1.0, "options": {"expires": 1}},
+    # There are always two partitions ahead; hours would do.
+    "ledger-partitions": {"task": "ledger.tasks.add_partitions", "schedule": 600.0, "options": {"expires": 600}},
+    # Expired tokens are of no use to anybody.
+    "security-expired-tokens": {
+        "task": "security.tasks.clear_expired_tokens",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+}

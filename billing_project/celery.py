@@ -1,0 +1,15 @@
+"""The Celery application. Tasks are bells: what is to be done stands in tables, and a lost task is rung again by beat."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_project.settings")
+
+app = Celery("billing")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+from billing_project.beat import SCHEDULE  # noqa: E402 - the schedule names tasks of the configured application
+
+app.conf.beat_schedule = SCHEDULE

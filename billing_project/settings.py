@@ -1,0 +1,232 @@
+"""All settings, fed by the environment. The table below names every variable with its type and default.
+
+`.env.example` repeats the names for operators and a test keeps the two lists equal. Without DATABASE_URL and
+REDIS_URL the addresses of the embedded servers are read from the state folder (see embedded.py).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from billing_project import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv(
+    ENVIRONMENT=(str, "development"),
+    SECRET_KEY=(str, ""),
+    STATE_DIR=(str, str(BASE_DIR / ".state")),
+    DATABASE_URL=(str, ""),
+    DATABASE_OWNER_URL=(str, ""),
+    DATABASE_ROLE=(str, "runtime"),
+    REDIS_URL=(str, ""),
+    ALLOWED_HOSTS=(list, ["localhost", "127.0.0.1", "[::1]"]),
+    CSRF_TRUSTED_ORIGINS=(list, []),
+    TRUST_PROXY_TLS_HEADER=(bool, False),
+    HSTS_SECONDS=(int, 31_536_000),
+    HOST=(str, "127.0.0.1"),
+    PORT=(int, 8000),
+    WEB_WORKERS=(int, 2),
+    WEB_THREADS=(int, 16),
+    WORKER_PROCESSES=(int, 2),
+    ACCESS_TOKEN_SECONDS=(int, 3600),
+    LOG_LEVEL=(str, "INFO"),
+)
+environ.FileAwareEnv.read_env(BASE_DIR / ".env")
+
+ENVIRONMENT = env("ENVIRONMENT")
+if ENVIRONMENT not in {"development", "production"}:
+    raise ImproperlyConfigured("ENVIRONMENT must be 'development' or 'production'.")
+PRODUCTION = ENVIRONMENT == "production"
+DEBUG = False
+STATE_DIR = Path(env("STATE_DIR"))
+HOST, PORT = env("HOST"), env("PORT")
+WEB_WORKERS, WEB_THREADS, WORKER_PROCESSES = env("WEB_WORKERS"), env("WEB_THREADS"), env("WORKER_PROCESSES")
+
+servers = embedded.addresses(STATE_DIR)
+SECRET_KEY = env("SECRET_KEY") or ("" if PRODUCTION else servers.secret_key)
+if not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set when ENVIRONMENT is 'production'.")
+ALLOWED_HOSTS = env("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
+
+# --- Applications -----------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "oauth2_provider",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "import_export",
+    "django_celery_beat",
+    "django_prometheus",
+    "appendonly",
+    "security",
+    "accounts",
+    "ledger",
+    "billing_project",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "billing_project.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "billing_project.urls"
+WSGI_APPLICATION = "billing_project.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Storage ----------------------------------------------------------------------------------------------------
+
+DATABASE_ROLE = env("DATABASE_ROLE")
+DATABASE_URL = env("DATABASE_URL") or servers.database_url
+DATABASE_OWNER_URL = env("DATABASE_OWNER_URL") or (env("DATABASE_URL") or servers.database_owner_url)
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": environ.Env.db_url_config(DATABASE_OWNER_URL if DATABASE_ROLE == "owner" else DATABASE_URL)
+}
+DATABASES["default"] |= {
+    # A connection lives as long as its thread: a poster must find its statements prepared.
+    "CONN_MAX_AGE": None,
+    "OPTIONS": {
+        **DATABASES["default"].get("OPTIONS", {}),
+        "connect_timeout": 5,
+        "options": (
+            "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s -c statement_timeout=60s"
+            if DATABASE_ROLE == "runtime"
+            else ""
+        ),
+    },
+}
+# The role that the application runs as; migrations (which run as the owner) give it its rights.
+DATABASE_RUNTIME_ROLE = environ.Env.db_url_config(DATABASE_URL)["USER"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env("REDIS_URL") or servers.redis_url
+
+# --- People and clients -------------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+OAUTH2_PROVIDER_APPLICATION_MODEL = "security.Client"
+OAUTH2_PROVIDER = {
+    "SCOPES": {
+        "accounts:read": "Read accounts, their balances and their history",
+        "accounts:write": "Open accounts and change their attributes",
+        "operations:read": "Read operations and where they came from",
+        "operations:write": "Post operations, batches and reversals",
+    },
+    "SCOPES_BACKEND_CLASS": "security.scopes.ClientScopes",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": env("ACCESS_TOKEN_SECONDS"),
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+}
+
+# --- REST -------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["security.authentication.BearerToken"],
+    "DEFAULT_PERMISSION_CLASSES": ["security.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],
+    "EXCEPTION_HANDLER": "billing_project.api_errors.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Billing",
+    "DESCRIPTION": "An append-only ledger: accounts, operations, balances and history.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- Work in the background ---------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "ledger"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
+
+# --- Time, language, files ------------------------------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static_root"
+WHITENOISE_USE_FINDERS = True
+
+# --- Hardening --------------------------------------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
+SESSION_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = env("HSTS_SECONDS") if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env("TRUST_PROXY_TLS_HEADER") else None
+X_FRAME_OPTIONS = "DENY"
+# The largest body of a request: a batch of 10,000 operations fits. ledger.limits says the same number to clients.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "script-src": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL")},
+}

@@ -1,0 +1,65 @@
+"""Where a record came from and what came of it: from the message to its entries, and from an entry the way back."""
+
+import base64
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from ledger import queries
+from ledger.api.operations import operation_id_of
+from ledger.api.rendering import entry_document, operation_document, time_text
+from ledger.api.requests import LedgerView, answer
+from ledger.contracts import PostedEntry
+from ledger.models import Operation
+
+
+class LineageView(LedgerView):
+    """`/operations/ID/lineage`: source, credential, message as received, entries, reversal."""
+
+    required_scopes: ClassVar = {"GET": "operations:read"}
+
+    def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
+        """Return all that is known of how an operation came to be and what followed from it."""
+        self.query()
+        found, entries = queries.operation_with_entries(
+            book_id=self.book_id, operation_id=operation_id_of(operation)
+        )
+        return answer(_lineage(found, entries, queries.reversal_of(book_id=self.book_id, operation_id=found.id)))
+
+
+class EntryView(LedgerView):
+    """`/entries/ID`: one entry with the operation it belongs to."""
+
+    required_scopes: ClassVar = {"GET": "operations:read"}
+
+    def get(self, request: Request, *, entry: str, **_path: str) -> HttpResponse:
+        """Return an entry and the way back to its message."""
+        self.query()
+        operation, entries, found = queries.operation_of_entry(book_id=self.book_id, entry_id=operation_id_of(entry))
+        reversal = queries.reversal_of(book_id=self.book_id, operation_id=operation.id)
+        return answer(
+            {
+                **entry_document(found),
+                "recorded_at": time_text(operation.recorded_at),
+                "effective_at": time_text(operation.effective_at),
+                "lineage": _lineage(operation, entries, reversal),
+            }
+        )
+
+
+def _lineage(operation: Operation, entries: list[PostedEntry], reversed_by: int | None) -> dict[str, Any]:
+    body = bytes(operation.message)
+    return {
+        "source": {"kind": operation.source.kind, "name": operation.source.name, "credential": operation.credential},
+        "message": {
+            "key": operation.key,
+            "kind": operation.kind,
+            "received_at": time_text(operation.received_at),
+            "body_base64": base64.b64encode(body).decode(),
+            "body": body.decode(),
+            "hash": bytes(operation.message_hash).hex(),
+        },
+        "operation": operation_document(operation, entries),
+        "reversed_by": None if reversed_by is None else str(reversed_by),
+    }

@@ -1,0 +1,118 @@
+"""Operations over REST: post one, read one, list, reverse."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from ledger import pipeline, queries
+from ledger.api.paging import Page, envelope, page_of
+from ledger.api.problems import refused, replayed_header
+from ledger.api.rendering import operation_document
+from ledger.api.requests import LedgerView, answer, body_of, key_of, time_of
+from ledger.contracts import ACCEPTED, Message
+from ledger.messages import Malformed, Problem, read_operation, read_reversal
+from ledger.queries import OperationFilter, Window
+
+
+def operation_id_of(text: str) -> int:
+    """Return the id in a path. Raises OperationUnknown for a text that cannot be one."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise queries.OperationUnknown(f"There is no operation {text[:40]!r} in this book.")
+    return int(text)
+
+
+class _PostingView(LedgerView):
+    def accept(self, message: Message) -> HttpResponse:
+        """Pass one message through the one door and tell its outcome: 201 with the operation, or 422."""
+        receipt = pipeline.accept(book_id=self.book_id, messages=[message])[0]
+        if receipt.outcome != ACCEPTED:
+            return refused(receipt, request_id=self.request_id)
+        operation, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=receipt.operation_id)
+        location = {"Location": f"{self.request.path.partition('/operations')[0]}/operations/{operation.id}"}
+        return answer(
+            operation_document(operation, entries), status=201, headers={**location, **replayed_header(receipt)}
+        )
+
+
+class OperationsView(_PostingView):
+    """`/operations`: post one operation, list operations."""
+
+    required_scopes: ClassVar = {"POST": "operations:write", "GET": "operations:read"}
+    query_parameters: ClassVar = frozenset(
+        {"key", "account", "outcome", "from", "to", "metadata.*", "order", "cursor", "limit"}
+    )
+
+    def post(self, request: Request, **_path: str) -> HttpResponse:
+        """Post an operation: one entry is an increment or decrement, several are a group."""
+        return self.accept(read_operation(body=body_of(request), key=key_of(request), **self.sender))
+
+    def get(self, request: Request, **_path: str) -> HttpResponse:
+        """List operations, newest first; every filter can be combined with every other."""
+        query = self.query()
+        page = page_of(request, query, ascending=order_of(query))
+        found = queries.operation_positions(
+            book_id=self.book_id, where=self._filter(query), window=window_of(page, int(page.place.position or 0))
+        )
+        documents = self._documents([operation_id for operation_id, _ in found])
+        return answer(envelope(request, query, page, documents, [position for _, position in found]))
+
+    def _filter(self, query: dict[str, str]) -> OperationFilter:
+        metadata = {name.removeprefix("metadata."): value for name, value in query.items() if name.startswith("metadata.")}
+        return OperationFilter(
+            source_id=self.credential.source_id if "key" in query else None,
+            key=query.get("key"),
+            outcome=query.get("outcome"),
+            since=time_of(query, "from"),
+            until=time_of(query, "to"),
+            metadata=metadata or None,
+            account_id=self.facts(query["account"]).id if "account" in query else None,
+        )
+
+    def _documents(self, ids: list[int]) -> list[dict[str, Any]]:
+        operations = queries.operations_by_id(book_id=self.book_id, ids=ids)
+        entries = queries.entries_of(book_id=self.book_id, operation_ids=ids)
+        return [operation_document(operations[operation_id], entries[operation_id]) for operation_id in ids]
+
+
+class OperationView(LedgerView):
+    """`/operations/ID`: one operation."""
+
+    required_scopes: ClassVar = {"GET": "operations:read"}
+
+    def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
+        """Return one operation, accepted or refused."""
+        self.query()
+        found, entries = queries.operation_with_entries(
+            book_id=self.book_id, operation_id=operation_id_of(operation)
+        )
+        return answer(operation_document(found, entries))
+
+
+class ReversalView(_PostingView):
+    """`/operations/ID/reversal`: the opposite entries, once."""
+
+    required_scopes: ClassVar = {"POST": "operations:write"}
+
+    def post(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
+        """Reverse an operation."""
+        message = read_reversal(
+            body=body_of(request), key=key_of(request), reverses=operation_id_of(operation), **self.sender
+        )
+        return self.accept(message)
+
+
+def order_of(query: dict[str, str]) -> bool:
+    """Return whether a list is asked for oldest first. Raises Malformed."""
+    if query.get("order", "desc") not in {"asc", "desc"}:
+        raise Malformed([Problem("query:order", "invalid", "order is asc or desc.")])
+    return query.get("order") == "asc"
+
+
+def window_of(page: Page, position: int) -> Window:
+    """Return the bounds of a page in a list whose positions are ids."""
+    if not position:
+        return Window(ascending=page.ascending, rows=page.rows)
+    if page.ascending:
+        return Window(after=position, ascending=True, rows=page.rows)
+    return Window(before=position, rows=page.rows)

@@ -1,0 +1,134 @@
+"""What every call of the public API shares: the book, the body as received, the query, and JSON answers.
+
+Bodies are read as bytes and never parsed by Django, because a message is stored exactly as it came.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import msgspec
+from accounts.models import Account
+from accounts.opening import is_account_code
+from accounts.queries import AccountFacts, account_by_code, book_id_of, facts_by_code
+from django.http import HttpResponse
+from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.views import APIView
+from security.authentication import Credential
+
+from ledger.limits import BODY_BYTES_MAX
+from ledger.messages import Malformed, Problem, is_storable, read_time
+
+
+class BodyTooLarge(APIException):
+    """The body is larger than a message may be."""
+
+    status_code = 413
+    default_code = "body_too_large"
+    default_detail = f"A request body has at most {BODY_BYTES_MAX} bytes."
+
+
+class LedgerView(APIView):
+    """A call in one book. Each view declares `required_scopes` and the query parameters of its GET."""
+
+    required_scopes: ClassVar[Mapping[str, str]] = {}
+    query_parameters: ClassVar[frozenset[str]] = frozenset()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate and authorize, note the time, then find the book. Raises Book.DoesNotExist."""
+        super().initial(request, *args, **kwargs)
+        self.received_at = datetime.now(UTC)
+        self.book_id = book_id_of(kwargs.get("book", "main"))
+
+    @property
+    def credential(self) -> Credential:
+        """Who asks."""
+        return self.request.auth  # type: ignore[no-any-return]
+
+    @property
+    def sender(self) -> dict[str, Any]:
+        """Who asks and when, as reading a message takes it."""
+        credential = self.credential
+        return {
+            "source_id": credential.source_id,
+            "credential": str(credential.token_id),
+            "received_at": self.received_at,
+        }
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request, for its errors."""
+        return str(self.request._request.request_id)  # type: ignore[attr-defined]  # noqa: SLF001 - the request that DRF wraps
+
+    def facts(self, code: str) -> AccountFacts:
+        """Return what never changes about an account. Raises Account.DoesNotExist."""
+        found = facts_by_code(book_id=self.book_id, codes=[code]) if is_account_code(code) else {}
+        if code not in found:
+            raise Account.DoesNotExist
+        return found[code]
+
+    def account(self, code: str) -> Account:
+        """Return an account with all its attributes. Raises Account.DoesNotExist."""
+        if not is_account_code(code):
+            raise Account.DoesNotExist
+        return account_by_code(book_id=self.book_id, code=code)
+
+    def query(self) -> dict[str, str]:
+        """Return the query parameters. Raises Malformed for one that this call does not know, or twice the same."""
+        parameters = self.request.query_params
+        problems = [
+            Problem(f"query:{name}", "unknown_parameter", f"This call takes: {', '.join(sorted(self.query_parameters))}.")
+            for name in parameters
+            if name not in self.query_parameters and not self._is_metadata(name)
+        ]
+        problems += [
+            Problem(f"query:{name}", "invalid", "Give this parameter once, without NUL.")
+            for name, values in parameters.lists()
+            if len(values) != 1 or not is_storable(values[0]) or not is_storable(name)
+        ]
+        if problems:
+            raise Malformed(problems)
+        return {name: values[0] for name, values in parameters.lists()}
+
+    def _is_metadata(self, name: str) -> bool:
+        return "metadata.*" in self.query_parameters and name.startswith("metadata.")
+
+
+def body_of(request: Request) -> bytes:
+    """Return the body exactly as received. Raises UnsupportedMediaType (415) and BodyTooLarge (413)."""
+    environ = request._request.META  # noqa: SLF001 - the request that DRF wraps
+    length = environ.get("CONTENT_LENGTH") or "0"
+    chunked = "HTTP_TRANSFER_ENCODING" in environ
+    if length == "0" and not chunked:
+        return b""
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType(environ.get("CONTENT_TYPE", "")[:100], "The body must be application/json.")
+    if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
+        raise BodyTooLarge
+    body: bytes = environ["wsgi.input"].read(BODY_BYTES_MAX + 1 if chunked else int(length))
+    if len(body) > BODY_BYTES_MAX:
+        raise BodyTooLarge
+    return body
+
+
+def key_of(request: Request) -> str | None:
+    """Return the Idempotency-Key header as text, None without one. Raises Malformed where it is not UTF-8."""
+    value = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    try:
+        return None if value is None else str(value).encode("latin-1").decode()
+    except UnicodeError:
+        raise Malformed([Problem("header:Idempotency-Key", "invalid", "A key is UTF-8 text.")]) from None
+
+
+def time_of(query: Mapping[str, str], name: str) -> datetime | None:
+    """Return a moment from the query, or None. Raises Malformed."""
+    # In a query a plus sign means a blank, and an offset written without escaping arrives as one.
+    return read_time(query[name].replace(" ", "+"), f"query:{name}") if name in query else None
+
+
+def answer(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return data as JSON."""
+    return HttpResponse(
+        msgspec.json.encode(data), status=status, content_type="application/json", headers=dict(headers or {})
+    )

@@ -1,0 +1,130 @@
+"""The shapes that cross the borders of the ledger, and the codes of its answers. Pure: nothing here knows Django."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+ACCEPTED = "accepted"
+KEY_REUSED = "key_reused"
+
+
+class Kind(StrEnum):
+    """What a message asks for."""
+
+    OPERATION = "operation"
+    REVERSAL = "reversal"
+
+
+class Refusal(StrEnum):
+    """Why a well-formed message had no effect. A refusal is stored with its message and remembered by its key."""
+
+    ACCOUNT_UNKNOWN = "account_unknown"
+    ACCOUNT_FROZEN = "account_frozen"
+    ACCOUNT_CLOSED = "account_closed"
+    AMOUNT_SCALE = "amount_scale"
+    UNIT_MISMATCH = "unit_mismatch"
+    UNBALANCED = "unbalanced"
+    TOO_MANY_ENTRIES = "too_many_entries"
+    BELOW_FLOOR = "below_floor"
+    ALREADY_REVERSED = "already_reversed"
+    NOT_REVERSIBLE = "not_reversible"
+    BATCH_REFUSED = "batch_refused"
+
+
+REFUSAL_SENTENCES = {
+    Refusal.ACCOUNT_UNKNOWN: "An entry names an account that does not exist in this book.",
+    Refusal.ACCOUNT_FROZEN: "An entry names a frozen account; it takes neither increments nor decrements.",
+    Refusal.ACCOUNT_CLOSED: "An entry names a closed account.",
+    Refusal.AMOUNT_SCALE: "An amount has more decimals or digits than the unit of its account can hold.",
+    Refusal.UNIT_MISMATCH: "An entry states another unit than its account has.",
+    Refusal.UNBALANCED: "The entries of a group operation must add up to zero for each unit.",
+    Refusal.TOO_MANY_ENTRIES: "An operation has at most 1,000 entries.",
+    Refusal.BELOW_FLOOR: "The operation would take an account below its floor.",
+    Refusal.ALREADY_REVERSED: "The operation was reversed before.",
+    Refusal.NOT_REVERSIBLE: "A reversal or a refused operation cannot be reversed.",
+    Refusal.BATCH_REFUSED: "Another operation of the batch was refused, and the batch asked for all or nothing.",
+}
+KEY_REUSED_SENTENCE = "The idempotency key was used before with another request."
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One entry as a client writes it: the amount is a signed decimal string in the account's unit."""
+
+    account: str
+    amount: str
+    unit: str | None = None
+
+
+class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a message says, decoded: entries for an operation, none for a reversal."""
+
+    entries: tuple[Entry, ...] = ()
+    effective_at: str | None = None
+    description: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A request that asks for a change, exactly as received, with what was read from it.
+
+    `message_hash` is SHA-256 over the kind and the canonical form (RFC 8785) of the content: the fingerprint of the request.
+    `reverses` is the operation to reverse, for a reversal.
+    """
+
+    source_id: int
+    credential: str
+    key: str
+    kind: Kind
+    body: bytes
+    message_hash: bytes
+    received_at: datetime
+    content: Content
+    effective_at: datetime | None = None
+    reverses: int | None = None
+
+
+class KnownAccount(msgspec.Struct, frozen=True):
+    """What never changes about an account: its id, its unit and the unit's number of decimals."""
+
+    id: int
+    code: str
+    unit: str
+    exponent: int
+
+
+class PostedEntry(msgspec.Struct, frozen=True):
+    """One entry of the ledger, in minor units."""
+
+    id: int
+    account: KnownAccount
+    amount_minor: int
+
+
+class Original(msgspec.Struct, frozen=True):
+    """The operation that a reversal names, as far as reversing it needs."""
+
+    id: int
+    reversible: bool
+    entries: tuple[PostedEntry, ...] = ()
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A message converted: entries as (account, minor units), or the code that refuses it."""
+
+    entries: tuple[tuple[KnownAccount, int], ...] = ()
+    refusal: Refusal | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of one message. `outcome` is `accepted`, a refusal code or `key_reused` (then nothing was stored).
+
+    `operation_id` is the first operation of the key. `recorded_at` and `entries` are told where this call recorded it;
+    a replay has them in the table.
+    """
+
+    operation_id: int
+    outcome: str
+    replayed: bool
+    recorded_at: datetime | None = None
+    entries: tuple[PostedEntry, ...] = ()

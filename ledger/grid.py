@@ -1,0 +1,154 @@
+"""The grid: balances in Valkey, by the union of entries. A hint that can always be rebuilt, never a thing to wait for.
+
+Each account that somebody reads has one hash: a base balance with its mark, and the entries above the mark told so far,
+by id. Adding an entry twice, late or out of order changes nothing, so a lost or repeated message can neither double nor
+lose an amount; the aggregator tells every entry once more (`repeat`), so a message lost on the way is made good.
+Amounts beyond 64 bits are not cached. Every failure here is answered by SQL instead; after one, the grid rests a moment.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+from ledger.limits import GRID_ENTRIES_MAX, GRID_PAUSE_SECONDS, GRID_SECONDS_MAX, GRID_TIMEOUT_SECONDS
+
+logger = logging.getLogger(__name__)
+_LUA = Path(__file__).parent / "lua"
+_TELL_ROWS_MAX = 500  # one script call blocks Valkey for well under a millisecond
+_REPEAT = "SELECT id, account_id, amount::text FROM ledger_entry WHERE book_id = %s AND id > %s AND id <= %s ORDER BY id LIMIT %s"
+_REPEAT_ROWS_MAX = 20_000  # one run's share; more follows in the next, a second later
+
+
+class Cached(NamedTuple):
+    """A balance from the grid, in minor units. `loaded_at` is RFC 3339; `position` the highest entry id counted."""
+
+    total: int
+    floor: int | None
+    position: int
+    loaded_at: str
+
+
+class Announced(NamedTuple):
+    """Nobody has the balance; who read SQL after this may load it with the token."""
+
+    token: str
+
+
+class _Valkey:
+    """The connection, its scripts, and the rest after a failure."""
+
+    def __init__(self) -> None:
+        self._resting_until = 0.0
+        self._client: redis.Redis | None = None
+        self._scripts: dict[str, Any] = {}
+
+    def call(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script; None where Valkey is away, slow or resting."""
+        if time.monotonic() < self._resting_until:
+            return None
+        try:
+            return self._script(script)(keys=keys, args=arguments)
+        except redis.RedisError as error:
+            self.rest(error)
+            return None
+
+    def rest(self, error: Exception) -> None:
+        """Leave the grid alone for a moment."""
+        logger.warning("The grid does not answer (%s); SQL answers for %s s.", error, GRID_PAUSE_SECONDS)
+        self._resting_until = time.monotonic() + GRID_PAUSE_SECONDS
+
+    def client(self) -> redis.Redis:
+        """The client of this process; connections are opened when needed."""
+        if self._client is None:
+            self._client = redis.Redis.from_url(
+                settings.REDIS_URL, socket_timeout=GRID_TIMEOUT_SECONDS, socket_connect_timeout=GRID_TIMEOUT_SECONDS
+            )
+        return self._client
+
+    def _script(self, name: str) -> Any:
+        if name not in self._scripts:
+            self._scripts[name] = self.client().register_script((_LUA / f"{name}.lua").read_text(encoding="utf-8"))
+        return self._scripts[name]
+
+
+valkey = _Valkey()
+
+
+def read(*, book_id: int, account_id: int) -> Cached | Announced | None:
+    """Return the cached balance, a token for loading it, or None where the grid is away."""
+    answer = valkey.call("read", [_key(book_id, account_id)], [secrets.token_hex(8), 30])
+    if answer is None:
+        return None
+    if len(answer) == 1:
+        return Announced(answer[0].decode())
+    total, floor, position, loaded_at = (value.decode() for value in answer)
+    return Cached(int(total), int(floor) if floor else None, int(position), loaded_at)
+
+
+def load(
+    *,
+    book_id: int,
+    account_id: int,
+    token: str,
+    base: int,
+    mark: int,
+    floor: int | None,
+    entries: Iterable[tuple[int, int]],
+    loaded_at: str,
+) -> None:
+    """Load a balance read from SQL after the token was given: base up to mark, and the (id, amount) entries above it."""
+    flat = [value for entry in entries for value in entry]
+    if len(flat) <= 2 * GRID_ENTRIES_MAX and all(abs(value) < 2**63 for value in (base, *flat)):
+        arguments = [token, base, mark, "" if floor is None else floor, loaded_at, GRID_SECONDS_MAX, *flat]
+        valkey.call("load", [_key(book_id, account_id)], arguments)
+
+
+def tell(*, book_id: int, entries: Sequence[tuple[int, int, int]]) -> bool:
+    """Tell (entry id, account id, amount) after they are committed; return whether the grid heard all of them."""
+    for start in range(0, len(entries), _TELL_ROWS_MAX):
+        rows = entries[start : start + _TELL_ROWS_MAX]
+        keys = [_key(book_id, account_id) for _, account_id, _ in rows]
+        arguments = [value for entry_id, _, amount in rows for value in (entry_id, amount)]
+        if valkey.call("tell", keys, [GRID_ENTRIES_MAX, *arguments]) is None:
+            return False
+    return True
+
+
+def forget(*, book_id: int, account_id: int) -> None:
+    """Drop one account's hash, after a change of its floor."""
+    try:
+        valkey.client().unlink(_key(book_id, account_id))
+    except redis.RedisError as error:
+        valkey.rest(error)
+
+
+def repeat(*, book_id: int, safe: int) -> None:
+    """Tell once more every entry up to a safe id that was not repeated yet; where the grid is away, the next run does it."""
+    told_key = f"{_prefix(book_id)}told"
+    try:
+        told = valkey.client().get(told_key)
+        if told is None:  # a fresh or flushed grid: what it holds was read after now
+            valkey.client().set(told_key, safe)
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(_REPEAT, (book_id, int(told), safe, _REPEAT_ROWS_MAX))
+            rows = [(entry_id, account_id, int(amount)) for entry_id, account_id, amount in cursor.fetchall()]
+        if tell(book_id=book_id, entries=rows):
+            valkey.client().set(told_key, rows[-1][0] if len(rows) == _REPEAT_ROWS_MAX else safe)
+    except redis.RedisError as error:
+        valkey.rest(error)
+
+
+def _prefix(book_id: int) -> str:
+    return f"grid:{settings.DATABASES['default']['NAME']}:{book_id}:"
+
+
+def _key(book_id: int, account_id: int) -> str:
+    return f"{_prefix(book_id)}{account_id}"

@@ -1,0 +1,38 @@
+"""Every limit of the ledger, with its reason."""
+
+from datetime import timedelta
+
+# A key is an index entry for ever; 255 characters hold any id scheme in use.
+KEY_CHARACTERS_MAX = 255
+# One operation stays one short transaction; the largest real settlements have a few hundred legs.
+ENTRIES_PER_OPERATION_MAX = 1_000
+# One call of POST /batches; in mode "all" this is one transaction of about half a second.
+BATCH_OPERATIONS_MAX = 10_000
+# The knee of the posting function: larger calls add latency and no throughput.
+POST_OPERATIONS_PER_CALL = 1_000
+# A message is stored as received; this holds 1,000 entries with long codes, or 10,000 short operations.
+BODY_BYTES_MAX = 10 * 1024 * 1024
+# JSON nested deeper than any of our shapes is refused before it is decoded further.
+DESCRIPTION_CHARACTERS_MAX = 1_000
+# Clocks differ and settlement dates lie a little ahead; further ahead is a mistake.
+EFFECTIVE_AHEAD_MAX = timedelta(hours=24)
+# Page sizes of lists.
+PAGE_ROWS_DEFAULT = 100
+PAGE_ROWS_MAX = 500
+# How long a change of an account waits for writers that had read the old attributes. Posts take milliseconds.
+WRITERS_END_SECONDS_MAX = 5.0
+# A balance in the grid is a hint with an end, so that what no message corrected corrects itself.
+GRID_SECONDS_MAX = 300
+# A hash with more entries than this is dropped and read anew from a fresh snapshot.
+GRID_ENTRIES_MAX = 512
+# The grid is never waited for: slower than SQL is useless.
+GRID_TIMEOUT_SECONDS = 0.2
+# After a failure the grid is left alone for this long, so that its absence costs nothing.
+GRID_PAUSE_SECONDS = 1.0
+# How many errors of one request are told at once.
+ERRORS_TOLD_MAX = 100
+# One step of the aggregator, and how many steps one beat may take.
+AGGREGATE_STEP_IDS = 100_000
+AGGREGATE_STEPS_PER_RUN = 50
+# Accounts get a snapshot when their tail has grown to this: a page of index entries.
+SNAPSHOT_TAIL_ENTRIES = 64

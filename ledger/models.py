@@ -1,0 +1,146 @@
+"""The records of the ledger, for reading. Their tables, invariants and writers are in sql/.
+
+Ids are unique over the whole server, so Django may call `id` the key; the tables' own keys lead with the book.
+"""
+
+from accounts.models import Account, Book
+from appendonly.models import AppendOnlyModel
+from django.db import models
+
+
+class Operation(AppendOnlyModel):
+    """A message and what became of it: accepted, with entries, or refused, with a code."""
+
+    id = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    source = models.ForeignKey("security.Source", models.DO_NOTHING, db_constraint=False)
+    key = models.TextField()
+    kind = models.TextField()
+    message = models.BinaryField()
+    message_hash = models.BinaryField()
+    credential = models.TextField()
+    received_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+    outcome = models.TextField()
+    reverses = models.BigIntegerField(null=True)
+    metadata = models.JSONField(null=True)
+    entry_first = models.BigIntegerField(null=True)
+    entry_last = models.BigIntegerField(null=True)
+    salt = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_operation"
+
+    def __str__(self) -> str:
+        return f"operation {self.id}"
+
+
+class Entry(AppendOnlyModel):
+    """One increment or decrement of one account, in minor units."""
+
+    id = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    operation = models.ForeignKey(Operation, models.DO_NOTHING, db_constraint=False)
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
+    amount = models.DecimalField(max_digits=38, decimal_places=0)
+    recorded_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_entry"
+
+    def __str__(self) -> str:
+        return f"entry {self.id}"
+
+
+class Mark(AppendOnlyModel):
+    """A value of the id sequences at or below which nothing can appear any more."""
+
+    id = models.BigIntegerField(primary_key=True)
+    taken_at = models.DateTimeField()
+    closed_at = models.DateTimeField()
+    operation_id = models.BigIntegerField()
+    entry_id = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_mark"
+
+    def __str__(self) -> str:
+        return f"mark {self.id}"
+
+
+class Table(AppendOnlyModel):
+    """A table that only SQL reads; named here so that the runtime role may read it."""
+
+    class Meta:
+        abstract = True
+        managed = False
+
+
+class OperationKey(Table):
+    """The unique keys of operations."""
+
+    operation_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_operation_key"
+
+    def __str__(self) -> str:
+        return f"key of operation {self.operation_id}"
+
+
+class Snapshot(Table):
+    """The balance of an account up to a mark."""
+
+    entry_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_snapshot"
+
+    def __str__(self) -> str:
+        return f"snapshot at {self.entry_id}"
+
+
+class Turnover(Table):
+    """Increments and decrements of an account by day."""
+
+    first_entry = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_turnover"
+
+    def __str__(self) -> str:
+        return f"turnover from {self.first_entry}"
+
+
+class Progress(Table):
+    """The mark up to which a book's aggregates are made."""
+
+    book_id = models.IntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_progress"
+
+    def __str__(self) -> str:
+        return f"progress of book {self.book_id}"
+
+
+class OpenMark(Table):
+    """A mark that is not safe yet."""
+
+    xid = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_open_mark"
+
+    def __str__(self) -> str:
+        return f"open mark {self.xid}"

@@ -1,0 +1,37 @@
+"""The one door: every message that asks for a change passes `accept`, whoever sent it.
+
+Messages come in as received, receipts go out in the same order. Converting judges against what never changes, posting
+decides in one SQL statement whatever can change, and only then, after the commit, the grid is told.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from ledger import grid, queries
+from ledger.contracts import Message, Receipt
+from ledger.conversion import convert
+from ledger.limits import POST_OPERATIONS_PER_CALL
+from ledger.posting import post
+
+
+def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = False) -> list[Receipt]:
+    """Return one receipt for each message, in order.
+
+    A repeated key gets the outcome it got the first time. Refusals are outcomes, not errors. Each chunk is one transaction;
+    with all_or_nothing the whole batch is. Safe to call again with the same messages after any failure.
+    Raises queries.OperationUnknown for a reversal of an operation that is not in the book.
+    """
+    known = queries.known_accounts(book_id=book_id, messages=messages)
+    originals = queries.originals(book_id=book_id, ids={m.reverses for m in messages if m.reverses is not None})
+    drafts = [convert(message, known, originals) for message in messages]
+
+    size = len(messages) if all_or_nothing else POST_OPERATIONS_PER_CALL
+    receipts: list[Receipt] = []
+    for part in _parts(len(messages), size):
+        posted = post(book_id=book_id, messages=messages[part], drafts=drafts[part], all_or_nothing=all_or_nothing)
+        grid.tell(book_id=book_id, entries=[(e.id, e.account.id, e.amount_minor) for r in posted for e in r.entries])
+        receipts += posted
+    return receipts
+
+
+def _parts(total: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, total, size))

@@ -1,0 +1,186 @@
+"""Reads of the ledger: operations, entries, history, lineage. Nothing here writes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.queries import facts_by_code
+from appendonly.sqlfiles import read_sql
+from django.db import connection
+
+from ledger.contracts import ACCEPTED, Kind, KnownAccount, Message, Original, PostedEntry
+from ledger.models import Entry, Operation
+from ledger.posting import execute
+
+_ENTRIES = read_sql("ledger/sql/read/entries_of_operations.sql")
+_LISTS = {
+    (name, direction): read_sql(f"ledger/sql/read/{name}.sql").replace("{direction}", direction)
+    for name in ("history", "operations", "operations_of_account")
+    for direction in ("ASC", "DESC")
+}
+ID_MAX = 2**63 - 1
+
+
+class OperationUnknown(LookupError):  # noqa: N818 - an answer, not a defect
+    """There is no such operation in this book."""
+
+
+def known_accounts(*, book_id: int, messages: Iterable[Message]) -> Mapping[str, KnownAccount]:
+    """Return the unchanging facts of every account that the messages name and that exists, by code."""
+    codes = {entry.account for message in messages for entry in message.content.entries}
+    return {
+        code: KnownAccount(facts.id, facts.code, facts.unit, facts.exponent)
+        for code, facts in facts_by_code(book_id=book_id, codes=codes).items()
+    }
+
+
+def originals(*, book_id: int, ids: Collection[int]) -> Mapping[int, Original]:
+    """Return the operations that reversals name, with their entries. Raises OperationUnknown."""
+    if not ids:
+        return {}
+    operations = operations_by_id(book_id=book_id, ids=ids)
+    if unknown := set(ids) - operations.keys():
+        raise OperationUnknown(f"There is no operation {min(unknown)} in this book.")
+    entries = entries_of(book_id=book_id, operation_ids=ids)
+    return {
+        operation.id: Original(
+            operation.id,
+            operation.outcome == ACCEPTED and operation.kind != Kind.REVERSAL,
+            tuple(entries[operation.id]),
+        )
+        for operation in operations.values()
+    }
+
+
+def operations_by_id(*, book_id: int, ids: Collection[int]) -> dict[int, Operation]:
+    """Return those of the operations that exist in the book, by id, with their source and book."""
+    rows = Operation.objects.select_related("source", "book").filter(book_id=book_id, id__in=list(ids))
+    return {operation.id: operation for operation in rows}
+
+
+def operation_with_entries(*, book_id: int, operation_id: int) -> tuple[Operation, list[PostedEntry]]:
+    """Return one operation and its entries. Raises OperationUnknown."""
+    found = operations_by_id(book_id=book_id, ids=[operation_id])
+    if operation_id not in found:
+        raise OperationUnknown(f"There is no operation {operation_id} in this book.")
+    return found[operation_id], entries_of(book_id=book_id, operation_ids=[operation_id])[operation_id]
+
+
+def entries_of(*, book_id: int, operation_ids: Collection[int]) -> dict[int, list[PostedEntry]]:
+    """Return the entries of operations in order, by operation id; one query."""
+    found: defaultdict[int, list[PostedEntry]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTRIES, (list(operation_ids), book_id))
+        for operation_id, entry_id, account_id, code, unit, exponent, amount in cursor.fetchall():
+            account = KnownAccount(account_id, code, unit, exponent)
+            found[operation_id].append(PostedEntry(entry_id, account, int(amount)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a list: ids exclusive on both sides, order, and how many rows."""
+
+    after: int = 0
+    before: int = ID_MAX
+    ascending: bool = False
+    rows: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One entry of an account with the balance after it, in minor units."""
+
+    entry_id: int
+    operation_id: int
+    key: str
+    amount_minor: int
+    balance_minor: int
+    recorded_at: datetime
+    effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFilter:
+    """Filters of the list of operations; None means any. The period is half-open in recorded time."""
+
+    source_id: int | None = None
+    key: str | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    metadata: Mapping[str, str] | None = None
+    account_id: int | None = None
+
+
+def history(
+    *, book_id: int, account_id: int, since: datetime | None, until: datetime | None, window: Window
+) -> list[HistoryRow]:
+    """Return one page of an account's entries recorded in [since, until), with the running balance, in the window's order."""
+    rows = _page("history", window, {"book": book_id, "account": account_id, "since": since, "until": until})
+    return [
+        HistoryRow(entry_id, operation_id, key, int(amount), int(balance), recorded_at, effective_at)
+        for entry_id, operation_id, key, amount, balance, recorded_at, effective_at in rows
+    ]
+
+
+def operation_positions(*, book_id: int, where: OperationFilter, window: Window) -> list[tuple[int, int]]:
+    """Return one page of (operation id, position in this list); the position is what the window's bounds mean.
+
+    With an account, these are the operations that changed it, unless `outcome` is a refusal: then those that would have.
+    """
+    of_account = where.account_id is not None and where.outcome in {None, ACCEPTED}
+    parameters = {
+        "book": book_id,
+        "source": where.source_id,
+        "key": where.key,
+        "outcome": where.outcome,
+        "since": where.since,
+        "until": where.until,
+        "metadata": None if where.metadata is None else json.dumps(dict(where.metadata)),
+        "account": where.account_id,
+    }
+    return [(row[0], row[1]) for row in _page("operations_of_account" if of_account else "operations", window, parameters)]
+
+
+def safe_entry_id() -> int:
+    """Return an entry id at or below which nothing can appear any more: now, where no writer is under way, else the last mark."""
+    value = int(execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM public.ledger_entry_id_seq", ())[0])
+    own = execute("SELECT pg_current_xact_id()::text", ())[0]
+    settled, marked = execute(
+        "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %b::text::xid8, coalesce((SELECT max(entry_id) FROM public.ledger_mark), 0)",
+        (own,),
+    )
+    return value if settled else int(marked)
+
+
+def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LISTS[name, "ASC" if window.ascending else "DESC"],
+            {**parameters, "after": window.after, "before": window.before, "rows": window.rows},
+        )
+        return cursor.fetchall()
+
+
+def reversal_of(*, book_id: int, operation_id: int) -> int | None:
+    """Return the id of the operation that reversed this one, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT operation_id FROM ledger_operation_key WHERE book_id = %s AND source_id = 0 AND key = %s",
+            (book_id, f"reversal:{operation_id}"),
+        )
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def operation_of_entry(*, book_id: int, entry_id: int) -> tuple[Operation, list[PostedEntry], PostedEntry]:
+    """Return an entry's operation, all its entries, and the entry. Raises OperationUnknown."""
+    row = Entry.objects.filter(book_id=book_id, id=entry_id).values_list("operation_id", flat=True).first()
+    if row is None:
+        raise OperationUnknown(f"There is no entry {entry_id} in this book.")
+    operation, entries = operation_with_entries(book_id=book_id, operation_id=row)
+    return operation, entries, next(entry for entry in entries if entry.id == entry_id)

@@ -1,0 +1,39 @@
+-- ledger_aggregate_v1: takes one book's aggregates a step further, from its progress to a closed mark; returns the new progress.
+-- Inputs:    book; a safe value (ledger_close_marks_v1); how many ids one step may cover; the tail from which an account gets a snapshot.
+-- Invariant: I10, a snapshot equals the sum of its account's entries up to its mark; turnover equals the entries up to the progress.
+--            Both follow from I9: no row at or below the mark can still appear. Progress moves in the same transaction, so a step
+--            happens once; two aggregators exclude each other by the row lock on progress.
+-- Cost:      one range scan of the new entries, two index probes for each account touched.
+CREATE FUNCTION public.ledger_aggregate_v1(p_book integer, p_safe bigint, p_step bigint DEFAULT 100000, p_tail bigint DEFAULT 64)
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE from_id bigint; to_id bigint;
+BEGIN
+  INSERT INTO ledger_progress (book_id, entry_id) VALUES (p_book, 0) ON CONFLICT DO NOTHING;
+  SELECT p.entry_id INTO from_id FROM ledger_progress p WHERE p.book_id = p_book FOR UPDATE;
+  to_id := least(p_safe, from_id + p_step);
+  IF to_id <= from_id THEN RETURN from_id; END IF;
+
+  INSERT INTO ledger_turnover AS t (book_id, account_id, effective_on, increments, decrements, increment_count, decrement_count, first_entry, last_entry)
+  SELECT p_book, e.account_id, (e.effective_at AT TIME ZONE 'UTC')::date,
+         coalesce(sum(e.amount) FILTER (WHERE e.amount > 0), 0), coalesce(-sum(e.amount) FILTER (WHERE e.amount < 0), 0),
+         count(*) FILTER (WHERE e.amount > 0), count(*) FILTER (WHERE e.amount < 0), min(e.id), max(e.id)
+  FROM ledger_entry e WHERE e.book_id = p_book AND e.id > from_id AND e.id <= to_id
+  GROUP BY e.account_id, 3
+  ON CONFLICT (book_id, account_id, effective_on) DO UPDATE SET
+    increments = t.increments + excluded.increments, decrements = t.decrements + excluded.decrements,
+    increment_count = t.increment_count + excluded.increment_count, decrement_count = t.decrement_count + excluded.decrement_count,
+    first_entry = least(t.first_entry, excluded.first_entry), last_entry = greatest(t.last_entry, excluded.last_entry);
+
+  INSERT INTO ledger_snapshot (book_id, account_id, entry_id, balance)
+  SELECT p_book, touched.account_id, to_id, coalesce(base.balance, 0) + tail.amount
+  FROM (SELECT DISTINCT e.account_id FROM ledger_entry e WHERE e.book_id = p_book AND e.id > from_id AND e.id <= to_id) touched
+  LEFT JOIN LATERAL (SELECT s.entry_id, s.balance FROM ledger_snapshot s
+                     WHERE s.book_id = p_book AND s.account_id = touched.account_id ORDER BY s.entry_id DESC LIMIT 1) base ON true
+  CROSS JOIN LATERAL (SELECT count(*) AS rows, sum(e.amount) AS amount FROM ledger_entry e
+                      WHERE e.book_id = p_book AND e.account_id = touched.account_id
+                        AND e.id > coalesce(base.entry_id, 0) AND e.id <= to_id) tail
+  WHERE tail.rows >= p_tail;
+
+  UPDATE ledger_progress p SET entry_id = to_id WHERE p.book_id = p_book;
+  RETURN to_id;
+END $$;

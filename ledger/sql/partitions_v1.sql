@@ -1,0 +1,26 @@
+-- ledger_add_partitions_v1: makes sure that operation and entry have at least p_ahead empty partitions above the newest id.
+-- Invariant: I8, there is always a partition for the next id (there is no DEFAULT partition to hide a late one), and each
+--            partition is guarded like its parent.
+-- Cost:      none when nothing is missing; a new partition takes a short lock on the parent. Serialized by an advisory lock.
+CREATE FUNCTION public.ledger_add_partitions_v1(p_ahead integer DEFAULT 2, p_rows bigint DEFAULT 20000000) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  parent text; newest bigint; top bigint; number integer; added integer := 0;
+BEGIN
+  PERFORM pg_advisory_xact_lock(1, 1);
+  FOREACH parent IN ARRAY ARRAY['ledger_operation', 'ledger_entry'] LOOP
+    EXECUTE format('SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM %I', parent || '_id_seq') INTO newest;
+    SELECT count(*), coalesce(max((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(\d+)''\)'))[1]::bigint), 1)
+      INTO number, top FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = parent::regclass;
+    WHILE top <= newest + p_ahead * p_rows LOOP
+      number := number + 1;
+      EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%s) TO (%s)',
+                     parent || '_p' || lpad(number::text, 5, '0'), parent, top, top + p_rows);
+      PERFORM appendonly_guard(format('public.%I', parent || '_p' || lpad(number::text, 5, '0'))::regclass);
+      top := top + p_rows;
+      added := added + 1;
+    END LOOP;
+  END LOOP;
+  RETURN added;
+END $$;
+SELECT public.ledger_add_partitions_v1();

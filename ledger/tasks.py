@@ -1,0 +1,19 @@
+"""The bells of the ledger: each loads nothing, makes one call, and may be rung twice or not at all without harm."""
+
+from typing import Any
+
+from celery import shared_task
+
+from ledger import aggregates, partitions
+
+
+@shared_task(name="ledger.tasks.aggregate")
+def aggregate(**_unknown: Any) -> None:
+    """Take a mark and bring every book's aggregates up to it."""
+    aggregates.run()
+
+
+@shared_task(name="ledger.tasks.add_partitions")
+def add_partitions(**_unknown: Any) -> None:
+    """Make sure that there is a partition for the next ids."""
+    partitions.add()

@@ -1,0 +1,105 @@
+"""The admin of OAuth2 clients: see them, rename them, change their scopes, revoke them.
+
+No page shows a secret, a token or their hashes. Clients are created and rotated by `manage.py client`, which alone can
+show a secret once. The toolkit's own pages for applications and tokens are taken away.
+"""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from oauth2_provider.models import (
+    get_access_token_model,
+    get_grant_model,
+    get_id_token_model,
+    get_refresh_token_model,
+)
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from security.clients import ClientRefused, change_client, revoke_client
+from security.models import Client
+from security.scopes import known_scopes, scope_list
+
+# The toolkit registers these when its own admin module is discovered, before ours: it stands earlier in INSTALLED_APPS.
+for model in (Client, get_access_token_model(), get_grant_model(), get_id_token_model(), get_refresh_token_model()):
+    admin.site.unregister(model)
+
+
+class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
+    """A client's name and scopes, the scopes as boxes to tick."""
+
+    allowed_scopes = forms.MultipleChoiceField(
+        choices=lambda: [(scope, f"{scope}: {text}") for scope, text in known_scopes().items()],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    class Meta:
+        model = Client
+        fields = ("name", "allowed_scopes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["allowed_scopes"] = self.instance.allowed_scopes.split()
+
+    def clean_allowed_scopes(self) -> str:
+        """Back to the way the table writes scopes."""
+        return scope_list(scopes=self.cleaned_data["allowed_scopes"])
+
+
+@admin.register(Client)
+class ClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Read-only but for the name, the scopes and the revocation."""
+
+    form = ClientForm
+    fields = ("name", "allowed_scopes", "client_id", "source", "created", "revoked_at", "token_last_issued_at")
+    readonly_fields = ("client_id", "source", "created", "revoked_at", "token_last_issued_at")
+    list_display = ("name", "client_id", "allowed_scopes", "created", "token_last_issued_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "client_id")
+    ordering = ("name", "id")
+    actions: ClassVar = ["revoke"]
+    # The toolkit's model has a page of its own, which is not served.
+    view_on_site = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
+        """With the time of the youngest token: the last use, as far as it is cheap to know."""
+        clients: QuerySet[Client] = super().get_queryset(request).select_related("source")
+        annotated: QuerySet[Client] = clients.annotate(token_created=Max("accesstoken__created"))
+        return annotated
+
+    def has_add_permission(self, *_args: Any, **_kwargs: Any) -> bool:
+        """Never: a form cannot show a secret once."""
+        return False
+
+    def has_delete_permission(self, *_args: Any, **_kwargs: Any) -> bool:
+        """Never: what a client sent stays attributed to it. Revoke it."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
+        """As Django grants it, and never for a revoked client."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.revoked_at is None)
+
+    def save_model(self, _request: HttpRequest, obj: Client, *_args: Any) -> None:
+        """Change the client through the same act as everybody."""
+        change_client(client_id=obj.client_id, name=obj.name, scopes=obj.allowed_scopes.split())
+
+    @admin.display(description="youngest live or recent token")
+    def token_last_issued_at(self, client: Client) -> Any:
+        """Expired tokens are cleared every hour, so nothing here means: not used for long."""
+        return getattr(client, "token_created", None)
+
+    @admin.action(description="Revoke the selected clients, for ever", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
+        """Revoke each; say which could not be revoked."""
+        for client_id in queryset.order_by("id").values_list("client_id", flat=True):
+            try:
+                revoke_client(client_id=client_id, now=timezone.now())
+            except ClientRefused as refusal:
+                self.message_user(request, str(refusal), messages.WARNING)
+            else:
+                self.message_user(request, f"The client {client_id} is revoked.", messages.SUCCESS)

@@ -1,0 +1,96 @@
+"""Authentication of the REST API: `Authorization: Bearer <token>` becomes a `Credential`.
+
+Promises: one query per token and TOKEN_CACHE_SECONDS, none in between; whatever stands in the header, the answer is a
+credential or a 401, never a 500. Must never keep or log a token: only its SHA-256 checksum is looked at.
+"""
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from security.limits import TOKEN_CACHE_ENTRIES_LIMIT, TOKEN_CACHE_SECONDS, TOKEN_CHARS_LIMIT
+from security.queries import Credential, credential_of
+
+__all__ = ["CREDENTIALS", "REALM", "BearerToken", "Credential", "CredentialCache"]
+
+REALM = "billing"
+BEARER = "bearer"
+# The characters of a token in RFC 6750, section 2.1.
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+class CredentialCache:
+    """What this process read about tokens in the last seconds, by checksum. Misses are not kept.
+
+    Readers take no lock: a dictionary's get is atomic. The oldest entry goes first when it is full.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._entries: dict[str, tuple[float, Credential]] = {}
+        self._write = threading.Lock()
+
+    def get(self, *, token_checksum: str) -> Credential | None:
+        """Return the credential, from memory if it was read within TOKEN_CACHE_SECONDS, else from the table."""
+        started = self.clock()
+        entry = self._entries.get(token_checksum)
+        if entry is not None and started < entry[0]:
+            return entry[1]
+        credential = credential_of(token_checksum=token_checksum)
+        # The age counts from before the query: what was revoked while it ran is believed no longer than the limit.
+        self._keep(token_checksum=token_checksum, until=started + TOKEN_CACHE_SECONDS, credential=credential)
+        return credential
+
+    def clear(self) -> None:
+        """Forget everything: called after a client was changed, so that this process knows at once."""
+        with self._write:
+            self._entries.clear()
+
+    def _keep(self, *, token_checksum: str, until: float, credential: Credential | None) -> None:
+        with self._write:
+            self._entries.pop(token_checksum, None)
+            if credential is None:
+                return
+            while len(self._entries) >= TOKEN_CACHE_ENTRIES_LIMIT:
+                del self._entries[next(iter(self._entries))]
+            self._entries[token_checksum] = (until, credential)
+
+
+CREDENTIALS = CredentialCache()
+
+
+class BearerToken(BaseAuthentication):
+    """Sets `request.auth` to the credential and `request.user` to None: a client is not a user."""
+
+    def authenticate(self, request: Request) -> tuple[None, Credential] | None:
+        """Return (None, credential); None without a bearer token; AuthenticationFailed with one that is not valid."""
+        token = _token_of(request)
+        if token is None:
+            return None
+        if len(token) > TOKEN_CHARS_LIMIT or TOKEN_PATTERN.fullmatch(token) is None:
+            raise AuthenticationFailed("The access token is malformed.", code="invalid_token")
+        credential = CREDENTIALS.get(token_checksum=hashlib.sha256(token.encode("ascii")).hexdigest())
+        if credential is None:
+            raise AuthenticationFailed("The access token is unknown or revoked.", code="invalid_token")
+        if credential.expires_at <= timezone.now():
+            raise AuthenticationFailed("The access token has expired.", code="invalid_token")
+        return None, credential
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge of RFC 6750: an error is named only if a token was sent."""
+        if _token_of(request) is None:
+            return f'Bearer realm="{REALM}"'
+        return f'Bearer realm="{REALM}", error="invalid_token"'
+
+
+def _token_of(request: Request) -> str | None:
+    """What follows `Bearer`, possibly nothing; None if the header is absent or of another scheme."""
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip(" ") if scheme.lower() == BEARER else None

@@ -1,0 +1,24 @@
+"""Every limit of the security app, each with its reason."""
+
+# How long a web process trusts what it once read about a token. The look-up costs more than the rest of a balance
+# call, and a client calls many times a second with one token. It is also the longest time that a revoked client, a
+# revoked token or a withdrawn scope still works in another process, so it must stay a few seconds.
+TOKEN_CACHE_SECONDS = 5
+
+# An entry takes about 1 kB, so a full cache costs 10 MB per process. A live token beyond this number costs one query.
+TOKEN_CACHE_ENTRIES_LIMIT = 10_000
+
+# Our tokens have 30 characters. The limit leaves room for longer ones and keeps anybody from having us hash megabytes.
+TOKEN_CHARS_LIMIT = 255
+
+# A token request is an identifier, a secret of 128 characters and a list of scopes: a few hundred bytes.
+FORM_BYTES_LIMIT = 16 * 1024
+
+# The header of HTTP Basic: identifier and secret, base64, with room for percent-encoding.
+AUTHORIZATION_CHARS_LIMIT = 4 * 1024
+
+# A name is read by people, in lists and in the lineage of an operation.
+CLIENT_NAME_CHARS_LIMIT = 100
+
+# The metadata document changes with a release only.
+METADATA_CACHE_SECONDS = 3600

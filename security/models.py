@@ -1,0 +1,89 @@
+"""Who sends messages, and with which credentials.
+
+A `Source` is for ever: every operation names its source, and idempotency keys are unique within one. A `Client` is the
+source's OAuth2 credential; it can be renamed, narrowed or revoked without touching what it once sent. No secret and no
+token is stored in clear, and the database refuses a client of any other kind than confidential client credentials.
+Clients are written by security.clients only.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from oauth2_provider.models import AbstractApplication
+
+from security.limits import CLIENT_NAME_CHARS_LIMIT
+from security.scopes import validate_scopes
+
+
+def validate_name(value: str) -> None:
+    """Refuse a name that people could not read or would mistake for another."""
+    if not value.strip() or value != value.strip() or not value.isprintable():
+        raise ValidationError("A name has printable characters, without blanks at its ends.", code="name")
+
+
+class Source(models.Model):
+    """Who sends messages: the namespace of idempotency keys. Created once, never changed, never deleted."""
+
+    class Kind(models.TextChoices):
+        """What stands behind a source."""
+
+        CLIENT = "client", "OAuth2 client"
+        STAFF = "staff", "Member of staff"
+        SYSTEM = "system", "The system itself"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    name = models.CharField(max_length=CLIENT_NAME_CHARS_LIMIT, unique=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(kind__in=["client", "staff", "system"]), name="source_kind_known"),
+            models.CheckConstraint(condition=~Q(name=""), name="source_name_given"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no types
+    """An OAuth2 client that authenticates with its own credentials; one for each source of the kind `client`."""
+
+    name: "models.CharField[str, str]" = models.CharField(
+        max_length=CLIENT_NAME_CHARS_LIMIT, unique=True, validators=[validate_name]
+    )
+    source: "models.OneToOneField[Source, Source]" = models.OneToOneField(
+        Source, on_delete=models.PROTECT, related_name="client"
+    )
+    allowed_scopes: "models.TextField[str, str]" = models.TextField(
+        validators=[validate_scopes], help_text="The scopes that this client may ask for, separated by spaces."
+    )
+    revoked_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(
+                    client_type=AbstractApplication.CLIENT_CONFIDENTIAL,
+                    authorization_grant_type=AbstractApplication.GRANT_CLIENT_CREDENTIALS,
+                ),
+                name="client_credentials_only",
+            ),
+            # A generated secret is letters and digits; every hash of Django starts with `algorithm$`.
+            models.CheckConstraint(
+                condition=Q(("hash_client_secret", True), ("client_secret__regex", r"^[a-z0-9_]+\$")),
+                name="client_secret_hashed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_usable(self, _request: object) -> bool:
+        """Whether the toolkit may authenticate this client: a revoked one gets `invalid_client`."""
+        return self.revoked_at is None
