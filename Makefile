@@ -74,10 +74,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run-stamp: requirements.txt | $(BIN)/python
+	@echo "Installing the packages of requirements.txt into $(VENV) (once per change of that file) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 # The development lock holds everything of the other one.
 $(VENV)/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing the packages of requirements-dev.txt into $(VENV) (once per change of that file) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.run-stamp

@@ -5,11 +5,13 @@ Book and Unit are inserted once and never changed. An Account's identity (book, 
 Balances are not here: a balance is the sum of entries (ledger.balances).
 """
 
-from appendonly.models import AppendOnlyModel
+from typing import ClassVar
+
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 
 from accounts.limits import NAME_CHARACTERS_MAX, UNIT_EXPONENT_MAX
+from appendonly.models import AppendOnlyModel
 
 
 class Book(models.Model):
@@ -50,7 +52,7 @@ class Unit(models.Model):
 
     class Meta:
         db_table = "accounts_unit"
-        constraints = [
+        constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(exponent__lte=UNIT_EXPONENT_MAX), name="accounts_unit_exponent_in_range"
             )

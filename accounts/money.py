@@ -24,7 +24,7 @@ def check_amount(text: str) -> None:
     """Raise AmountError unless the text is an amount other than zero, of at most 38 digits."""
     if len(text) > AMOUNT_DIGITS_MAX + 2 or not _amount(text):
         raise AmountError(
-            f"An amount is a decimal string such as \"12.34\" or \"-5\", of at most {AMOUNT_DIGITS_MAX} digits."
+            f'An amount is a decimal string such as "12.34" or "-5", of at most {AMOUNT_DIGITS_MAX} digits.'
         )
     digits = text.lstrip("-").replace(".", "")
     if len(digits) > AMOUNT_DIGITS_MAX:
@@ -40,7 +40,7 @@ def parse_amount(text: str, exponent: int) -> int:
     """
     whole, point, fraction = text.partition(".")
     if not point:
-        minor = int(whole) * 10**exponent
+        minor: int = int(whole) * 10**exponent
     else:
         if len(fraction) > exponent:
             raise ScaleError(f"The unit has {exponent} decimals, the amount has {len(fraction)}.")

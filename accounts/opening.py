@@ -91,7 +91,7 @@ def _open(
                 [account.floor_minor for account in accounts],
             ),
         )
-        return cursor.fetchall()
+        return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
 def _same(stored: Account, new: NewAccount) -> bool:

@@ -74,7 +74,8 @@ def units_by_code(*, codes: Collection[str]) -> dict[str, Unit]:
 
 def account_by_code(*, book_id: int, code: str) -> Account:
     """Return one account with its unit. Raises Account.DoesNotExist."""
-    return Account.objects.select_related("unit", "book").get(book_id=book_id, code=code)
+    account: Account = Account.objects.select_related("unit", "book").get(book_id=book_id, code=code)
+    return account
 
 
 def accounts_page(

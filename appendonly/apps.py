@@ -11,6 +11,6 @@ class AppendonlyConfig(AppConfig):
 
     def ready(self) -> None:
         """Hand out rights after migrations; it must come last, so it listens for the signal of every app."""
-        from appendonly.rights import grant_runtime_rights
+        from appendonly.rights import grant_runtime_rights  # noqa: PLC0415 - models are ready only now
 
         post_migrate.connect(grant_runtime_rights, dispatch_uid="appendonly.rights")

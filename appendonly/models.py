@@ -13,7 +13,9 @@ class ReadOnlyQuerySet(models.QuerySet[Any]):
     """A query set that can only read."""
 
     def _refuse(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        raise TypeError(f"{self.model.__name__} is append-only; it is written by its own SQL function, never by the ORM.")
+        raise TypeError(
+            f"{self.model.__name__} is append-only; it is written by its own SQL function, never by the ORM."
+        )
 
     create = update = delete = bulk_create = bulk_update = get_or_create = update_or_create = _refuse
 
@@ -29,7 +31,9 @@ class AppendOnlyModel(models.Model):
 
     def save(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse: see the module docstring."""
-        raise TypeError(f"{type(self).__name__} is append-only; it is written by its own SQL function, never by the ORM.")
+        raise TypeError(
+            f"{type(self).__name__} is append-only; it is written by its own SQL function, never by the ORM."
+        )
 
     def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         """Refuse: see the module docstring."""

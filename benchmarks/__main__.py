@@ -14,7 +14,7 @@ from benchmarks.cases import Case, Figures
 from benchmarks.report import report
 
 REPETITIONS, SECONDS = 5, 3.0
-REPETITIONS_QUICK, SECONDS_QUICK = 3, 1.0
+REPETITIONS_QUICK, SECONDS_QUICK = 2, 1.0
 
 
 def main() -> int:

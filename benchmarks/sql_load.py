@@ -31,7 +31,7 @@ class LoadFailedError(Exception):
 
 @dataclass(frozen=True)
 class SqlLoad:
-    """Transactions a second after the warm-up; how many there were in all, and the CPU that the client used for them."""
+    """The rate after the warm-up; then what the warm-up is part of: transactions, client CPU and seconds."""
 
     per_second: float
     transactions_in_all: int

@@ -3,17 +3,18 @@
 import logging
 from typing import Any
 
-from accounts.models import Account, Book
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from accounts.models import Account, Book
 from ledger.account_changes import ChangeRefused
 from ledger.api.problems import problem
 from ledger.messages import Malformed
 from ledger.queries import OperationUnknown
-from rest_framework import exceptions
-from rest_framework.response import Response
 
 logger = logging.getLogger(__name__)
 API_PATHS = ("/api/", "/oauth/", "/.well-known/", "/livez", "/readyz", "/metrics")
@@ -83,5 +84,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """500: always a defect of ours; the log has it under the request id."""
     if request.path.startswith(API_PATHS):
-        return _plain(request, 500, "internal_error", "This is a defect of the service; the log has it by the request id.")
+        return _plain(
+            request, 500, "internal_error", "This is a defect of the service; the log has it by the request id."
+        )
     return defaults.server_error(request)

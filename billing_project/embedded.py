@@ -22,6 +22,8 @@ from billing_project.local_process import EmbeddedError, ServerUser
 __all__ = ["Addresses", "EmbeddedError", "addresses", "prepare", "running", "start", "stop", "wipe"]
 
 CONNECTIONS_MAX = 100
+# Port 1 is reserved and never ours: what connects there fails at once.
+NOWHERE = f"127.0.0.1:1/{local_postgresql.DATABASE}"
 # Where the data goes when the user of the servers cannot reach the state folder (root's checkout below /root).
 OUTSIDE_FOLDERS = (Path("/var/lib"), Path(tempfile.gettempdir()))
 
@@ -77,8 +79,13 @@ def addresses(state_dir: Path) -> Addresses:
     # Not a constant: a key that everybody knows would sign sessions for everybody.
     secret_key = secret_key or secrets.token_urlsafe(48)
     if record is None:
-        nowhere = [f"postgres://{role}@127.0.0.1:1/billing" for role in ("billing_app", "billing_owner", "postgres")]
-        return Addresses(*nowhere, redis_url="redis://127.0.0.1:1/0", secret_key=secret_key)
+        return Addresses(
+            database_url=f"postgres://{local_postgresql.RUNTIME}@{NOWHERE}",
+            database_owner_url=f"postgres://{local_postgresql.OWNER}@{NOWHERE}",
+            superuser_url=f"postgres://{local_postgresql.SUPERUSER}@{NOWHERE}",
+            redis_url="redis://127.0.0.1:1/0",
+            secret_key=secret_key,
+        )
     place = f"127.0.0.1:{record.database_port}/{local_postgresql.DATABASE}"
     return Addresses(
         database_url=f"postgres://{local_postgresql.RUNTIME}:{record.runtime_password}@{place}",

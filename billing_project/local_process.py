@@ -69,7 +69,7 @@ def can_use(path: Path, *, user: ServerUser) -> bool:
 
 def run_as(command: Sequence[str], *, user: ServerUser, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a short command to its end as the user of the servers; the caller judges the result."""
-    return subprocess.run(  # noqa: S603 - the command is built by us from paths of installed wheels
+    result: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - the command is built by us from paths of installed wheels
         list(command),
         check=False,
         capture_output=True,
@@ -81,6 +81,7 @@ def run_as(command: Sequence[str], *, user: ServerUser, folder: Path) -> subproc
         timeout=START_SECONDS_MAX,
         **user.identity(),  # type: ignore[call-overload]
     )
+    return result
 
 
 def launch(command: Sequence[str], *, user: ServerUser, folder: Path, log: Path, stdin: str = "") -> int:
@@ -99,6 +100,7 @@ def launch(command: Sequence[str], *, user: ServerUser, folder: Path, log: Path,
         )
     finally:
         os.close(descriptor)
+    # A server that died at once is noticed by whoever waits for its answer.
     with suppress(BrokenPipeError):
         process.stdin.write(stdin.encode())
         process.stdin.close()

@@ -16,6 +16,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Name the request before its view, and the answer after it."""
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request.request_id = given if _acceptable(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
         response = self.get_response(request)

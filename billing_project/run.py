@@ -109,6 +109,7 @@ def _run_detached(plan: Plan) -> int:
     plan.logs.mkdir(mode=0o700, exist_ok=True)
     log = plan.logs / "supervisor.log"
     with log.open("ab") as output:
+        os.fchmod(output.fileno(), 0o600)
         child = subprocess.Popen(
             [sys.executable, "-m", "billing_project.run", "serve"],
             cwd=service.ROOT,
@@ -118,6 +119,7 @@ def _run_detached(plan: Plan) -> int:
             stderr=output,
             start_new_session=True,
         )
+    _say(f"starting in the background (log: {log})")
     deadline = time.monotonic() + DETACH_SECONDS_MAX
     try:
         while child.poll() is None:
@@ -215,6 +217,7 @@ def _write_status(plan: Plan, *, ready: bool) -> None:
     status = {"pid": os.getpid(), "created": created, "url": plan.url, "ready": ready}
     partial = _status_file(plan).with_suffix(".partial")
     partial.write_text(json.dumps(status))
+    partial.chmod(0o600)
     partial.replace(_status_file(plan))
 
 

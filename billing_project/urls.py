@@ -5,9 +5,9 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from ledger.api.urls import urlpatterns as ledger_routes
 
 from billing_project.health import livez, readyz
+from ledger.api.urls import urlpatterns as ledger_routes
 
 handler400 = "billing_project.api_errors.bad_request"
 handler404 = "billing_project.api_errors.not_found"
@@ -20,7 +20,9 @@ urlpatterns = [
     path("api/v1/", include(ledger_routes)),
     path("api/v1/books/<slug:book>/", include((ledger_routes, "book"))),
     path("api/schema", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[]), name="docs"),
+    path(
+        "api/docs", SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[]), name="docs"
+    ),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
     path("metrics", ExportToDjangoView, name="metrics"),

@@ -337,7 +337,11 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--client-secret", required=True)
     parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
     parser.add_argument("--batch", type=_batch_rows, default=1000, help="operations in one request (default 1000)")
-    parser.add_argument("--prefix", default="berka:", help="what the account codes start with (default berka:)")
+    parser.add_argument(
+        "--prefix",
+        default="berka:",
+        help="what the account codes start with (default berka:); the keys stay the bank's, so a second prefix needs a second client",
+    )
     return parser.parse_args(arguments)
 
 

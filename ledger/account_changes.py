@@ -9,15 +9,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.models import Account, AccountStatus
 from psycopg.types.json import Jsonb
 
+from accounts.models import Account, AccountStatus
 from ledger import grid
 from ledger.limits import WRITERS_END_SECONDS_MAX
 from ledger.marks import older_writers_ended
 from ledger.posting import execute
 
-_CHANGE = "SELECT o_problem, o_xid::text::bigint FROM public.ledger_change_account_v1(%b::int, %b::bigint, %b::bigint, %b::text, %b::jsonb)"
+_CHANGE = (
+    "SELECT o_problem, o_xid::text::bigint"
+    " FROM public.ledger_change_account_v1(%b::int, %b::bigint, %b::bigint, %b::text, %b::jsonb)"
+)
 _POLL_SECONDS = 0.005
 
 
@@ -36,9 +39,7 @@ SENTENCES = {
 }
 
 
-def change_account(
-    *, account: Account, source_id: int, reason: str, changes: Mapping[str, Any]
-) -> None:
+def change_account(*, account: Account, source_id: int, reason: str, changes: Mapping[str, Any]) -> None:
     """Apply changes of name, metadata, status, floor or fast_debit_limit (the last two in minor units or None).
 
     When it returns, every later decrement is judged by them. Raises ChangeRefused.

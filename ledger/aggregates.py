@@ -5,9 +5,9 @@ It runs from beat, follows the posters at its own pace, and can be run by hand o
 
 from dataclasses import dataclass
 
-from accounts.models import Book
 from django.db import connection
 
+from accounts.models import Book
 from ledger import grid, marks
 from ledger.limits import AGGREGATE_STEP_IDS, AGGREGATE_STEPS_PER_RUN, SNAPSHOT_TAIL_ENTRIES
 from ledger.posting import execute

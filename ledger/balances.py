@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from appendonly.sqlfiles import read_sql
 from django.db import connection
 
+from appendonly.sqlfiles import read_sql
 from ledger import grid
 from ledger.posting import execute
 

@@ -8,14 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from accounts.money import ScaleError, parse_amount
-
 from ledger.contracts import Draft, Kind, KnownAccount, Message, Original, Refusal
 from ledger.limits import ENTRIES_PER_OPERATION_MAX
 
 
-def convert(
-    message: Message, known: Mapping[str, KnownAccount], originals: Mapping[int, Original]
-) -> Draft:
+def convert(message: Message, known: Mapping[str, KnownAccount], originals: Mapping[int, Original]) -> Draft:
     """Return the draft of one message; `known` holds its accounts by code, `originals` the operations it may reverse."""
     if message.kind is Kind.REVERSAL and message.reverses is not None:
         return _reverse(originals[message.reverses])

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import rfc8785
+
 from accounts.limits import (
     CODE_CHARACTERS_MAX,
     METADATA_KEY_CHARACTERS_MAX,
@@ -18,7 +19,6 @@ from accounts.limits import (
     METADATA_VALUE_CHARACTERS_MAX,
 )
 from accounts.money import AmountError, check_amount
-
 from ledger.contracts import Content, Entry, Kind, Message
 from ledger.limits import (
     BATCH_OPERATIONS_MAX,
@@ -67,9 +67,7 @@ _path_in_error = re.compile(r" - at `\$(?P<path>.*)`$")
 _step = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
-def read_operation(
-    *, body: bytes, key: str | None, source_id: int, credential: str, received_at: datetime
-) -> Message:
+def read_operation(*, body: bytes, key: str | None, source_id: int, credential: str, received_at: datetime) -> Message:
     """Return the message of POST /operations. Raises Malformed."""
     problems = list(_key_problems(key, "header:Idempotency-Key"))
     content = _decode(_content_decoder, body, "", problems)
@@ -93,9 +91,7 @@ def read_reversal(
     return _message(Kind.REVERSAL, key, body, content, source_id, credential, received_at, reverses=reverses)
 
 
-def read_batch(
-    *, body: bytes, source_id: int, credential: str, received_at: datetime
-) -> tuple[list[Message], bool]:
+def read_batch(*, body: bytes, source_id: int, credential: str, received_at: datetime) -> tuple[list[Message], bool]:
     """Return the messages of POST /batches in order, and whether all or nothing is meant. Raises Malformed."""
     problems: list[Problem] = []
     batch = _decode(_batch_decoder, body, "", problems)
@@ -112,7 +108,10 @@ def read_batch(
         item = _decode(_keyed_decoder, raw, pointer, problems)
         if item is None:
             continue
-        found = [*_key_problems(item.key, f"{pointer}/key"), *_content_problems(item, Kind.OPERATION, pointer, received_at)]
+        found = [
+            *_key_problems(item.key, f"{pointer}/key"),
+            *_content_problems(item, Kind.OPERATION, pointer, received_at),
+        ]
         problems += found
         if not found:
             messages.append(_message(Kind.OPERATION, item.key, bytes(raw), item, source_id, credential, received_at))
@@ -128,7 +127,9 @@ def read_time(text: str, pointer: str) -> datetime:
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass  # a form without a meaning: February 30th, hour 25, year 0, second 60
-    raise Malformed([Problem(pointer, "invalid_time", "A time is RFC 3339 with an offset, such as 2024-02-29T12:30:00Z.")])
+    raise Malformed(
+        [Problem(pointer, "invalid_time", "A time is RFC 3339 with an offset, such as 2024-02-29T12:30:00Z.")]
+    )
 
 
 def is_storable(text: str) -> bool:
@@ -205,27 +206,36 @@ def _content_problems(content: Content, kind: Kind, pointer: str, received_at: d
     if kind is Kind.OPERATION and not content.entries:
         problems.append(Problem(f"{pointer}/entries", "required", "An operation has at least one entry."))
     for index, entry in enumerate(content.entries):
-        try:
-            check_amount(entry.amount)
-        except AmountError as error:
-            problems.append(Problem(f"{pointer}/entries/{index}/amount", "invalid_amount", str(error)))
-        if not 0 < len(entry.account) <= CODE_CHARACTERS_MAX or not entry.account.isprintable():
-            problems.append(Problem(f"{pointer}/entries/{index}/account", "invalid", "This is not an account code."))
+        problems += _entry_problems(entry, f"{pointer}/entries/{index}")
     if content.effective_at is not None:
-        try:
-            if read_time(content.effective_at, f"{pointer}/effective_at") > received_at + EFFECTIVE_AHEAD_MAX:
-                detail = "effective_at is at most 24 hours ahead."
-                problems.append(Problem(f"{pointer}/effective_at", "too_far_ahead", detail))
-        except Malformed as error:
-            problems += error.problems
-    if content.description is not None and (
-        len(content.description) > DESCRIPTION_CHARACTERS_MAX or not is_storable(content.description)
-    ):
+        problems += _effective_problems(content.effective_at, f"{pointer}/effective_at", received_at)
+    description = content.description or ""
+    if len(description) > DESCRIPTION_CHARACTERS_MAX or not is_storable(description):
         detail = f"A description has at most {DESCRIPTION_CHARACTERS_MAX} characters, none of them NUL."
         problems.append(Problem(f"{pointer}/description", "invalid", detail))
     if content.metadata is not None:
         problems += metadata_problems(content.metadata, f"{pointer}/metadata")
     return problems
+
+
+def _entry_problems(entry: Entry, pointer: str) -> list[Problem]:
+    problems = []
+    try:
+        check_amount(entry.amount)
+    except AmountError as error:
+        problems.append(Problem(f"{pointer}/amount", "invalid_amount", str(error)))
+    if not 0 < len(entry.account) <= CODE_CHARACTERS_MAX or not entry.account.isprintable():
+        problems.append(Problem(f"{pointer}/account", "invalid", "This is not an account code."))
+    return problems
+
+
+def _effective_problems(text: str, pointer: str, received_at: datetime) -> list[Problem]:
+    try:
+        if read_time(text, pointer) <= received_at + EFFECTIVE_AHEAD_MAX:
+            return []
+    except Malformed as error:
+        return error.problems
+    return [Problem(pointer, "too_far_ahead", "effective_at is at most 24 hours ahead.")]
 
 
 def _message(

@@ -3,9 +3,10 @@
 Ids are unique over the whole server, so Django may call `id` the key; the tables' own keys lead with the book.
 """
 
+from django.db import models
+
 from accounts.models import Account, Book
 from appendonly.models import AppendOnlyModel
-from django.db import models
 
 
 class Operation(AppendOnlyModel):

@@ -20,9 +20,7 @@ _POST = (
 )
 
 
-def post(
-    *, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], all_or_nothing: bool
-) -> list[Receipt]:
+def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], all_or_nothing: bool) -> list[Receipt]:
     """Post drafts of messages, at most POST_OPERATIONS_PER_CALL unless all or nothing; one receipt each, in order."""
     accounts = [account for draft in drafts for account, _ in draft.entries]
     row = execute(

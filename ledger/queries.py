@@ -5,15 +5,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+from django.db import connection
 
 from accounts.queries import facts_by_code
 from appendonly.sqlfiles import read_sql
-from django.db import connection
-
 from ledger.contracts import ACCEPTED, Kind, KnownAccount, Message, Original, PostedEntry
 from ledger.models import Entry, Operation
 from ledger.posting import execute
+from security.models import Source
 
 _ENTRIES = read_sql("ledger/sql/read/entries_of_operations.sql")
 _LISTS = {
@@ -21,6 +23,14 @@ _LISTS = {
     for name in ("history", "operations", "operations_of_account")
     for direction in ("ASC", "DESC")
 }
+_SEQUENCES = """
+    SELECT CASE WHEN o.is_called THEN o.last_value ELSE 0 END, CASE WHEN e.is_called THEN e.last_value ELSE 0 END
+    FROM public.ledger_operation_id_seq o, public.ledger_entry_id_seq e
+"""
+_SETTLED = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot()) > %b::text::xid8, coalesce(m.operation_id, 0), coalesce(m.entry_id, 0)
+    FROM (SELECT 1) one LEFT JOIN (SELECT * FROM public.ledger_mark ORDER BY id DESC LIMIT 1) m ON true
+"""
 ID_MAX = 2**63 - 1
 
 
@@ -115,6 +125,11 @@ class OperationFilter:
     metadata: Mapping[str, str] | None = None
     account_id: int | None = None
 
+    @property
+    def by_entry(self) -> bool:
+        """Whether the list is of operations that changed an account: then its positions are entry ids."""
+        return self.account_id is not None and self.outcome in {None, ACCEPTED}
+
 
 def history(
     *, book_id: int, account_id: int, since: datetime | None, until: datetime | None, window: Window
@@ -132,7 +147,6 @@ def operation_positions(*, book_id: int, where: OperationFilter, window: Window)
 
     With an account, these are the operations that changed it, unless `outcome` is a refusal: then those that would have.
     """
-    of_account = where.account_id is not None and where.outcome in {None, ACCEPTED}
     parameters = {
         "book": book_id,
         "source": where.source_id,
@@ -143,18 +157,28 @@ def operation_positions(*, book_id: int, where: OperationFilter, window: Window)
         "metadata": None if where.metadata is None else json.dumps(dict(where.metadata)),
         "account": where.account_id,
     }
-    return [(row[0], row[1]) for row in _page("operations_of_account" if of_account else "operations", window, parameters)]
+    return [
+        (row[0], row[1])
+        for row in _page("operations_of_account" if where.by_entry else "operations", window, parameters)
+    ]
 
 
-def safe_entry_id() -> int:
-    """Return an entry id at or below which nothing can appear any more: now, where no writer is under way, else the last mark."""
-    value = int(execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM public.ledger_entry_id_seq", ())[0])
+def safe_ids() -> tuple[int, int]:
+    """Return an operation id and an entry id at or below which nothing can appear any more.
+
+    They are the newest, where no writer is under way, else those of the last mark. The order of the three statements is
+    what makes it right: sequences first, then a transaction id of one's own, then the oldest one running (sql/mark.sql).
+    """
+    operation_id, entry_id = execute(_SEQUENCES, ())
     own = execute("SELECT pg_current_xact_id()::text", ())[0]
-    settled, marked = execute(
-        "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %b::text::xid8, coalesce((SELECT max(entry_id) FROM public.ledger_mark), 0)",
-        (own,),
-    )
-    return value if settled else int(marked)
+    settled, marked_operation, marked_entry = execute(_SETTLED, (own,))
+    return (operation_id, entry_id) if settled else (marked_operation, marked_entry)
+
+
+@lru_cache(maxsize=10_000)
+def source_name(source_id: int) -> str:
+    """Return the name of a source; it never changes."""
+    return Source.objects.values_list("name", flat=True).get(id=source_id)
 
 
 def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
@@ -163,7 +187,8 @@ def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[
             _LISTS[name, "ASC" if window.ascending else "DESC"],
             {**parameters, "after": window.after, "before": window.before, "rows": window.rows},
         )
-        return cursor.fetchall()
+        rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def reversal_of(*, book_id: int, operation_id: int) -> int | None:

@@ -7,13 +7,13 @@ from celery import shared_task
 from ledger import aggregates, partitions
 
 
-@shared_task(name="ledger.tasks.aggregate")
+@shared_task(name="ledger.tasks.aggregate")  # type: ignore[untyped-decorator]  # Celery has no types
 def aggregate(**_unknown: Any) -> None:
     """Take a mark and bring every book's aggregates up to it."""
     aggregates.run()
 
 
-@shared_task(name="ledger.tasks.add_partitions")
+@shared_task(name="ledger.tasks.add_partitions")  # type: ignore[untyped-decorator]  # Celery has no types
 def add_partitions(**_unknown: Any) -> None:
     """Make sure that there is a partition for the next ids."""
     partitions.add()

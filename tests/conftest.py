@@ -5,6 +5,7 @@ so a conftest in a folder below imports Django's models inside its fixtures, not
 """
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -131,6 +132,14 @@ def superuser_connection(superuser_url: str) -> Iterator[psycopg.Connection]:
     """A connection of the superuser, in autocommit."""
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def scratch() -> Iterator[servers.Database]:
+    """A database of the test's own, for tests that change functions, sequences or settings of the database."""
+    state, name = Path(os.environ[servers.STATE_VARIABLE]), f"scratch_{uuid.uuid4().hex}"
+    yield servers.copy_template(state, name=name, valkey_number=0)
+    servers.drop_database(state, name=name)
 
 
 @pytest.fixture(scope="session")

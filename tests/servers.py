@@ -76,8 +76,23 @@ def stop(state: Path) -> None:
 
 def open_database(state: Path, *, process: str) -> Database:
     """Copy the template for this test process and point the settings at it, as the runtime role."""
+    number = int("".join(character for character in process if character.isdigit()) or 0)
+    database = copy_template(state, name=f"test_{process}", valkey_number=number)
+    _set_environment(
+        replace(
+            embedded.addresses(state),
+            database_url=database.database_url,
+            database_owner_url=database.owner_url,
+            redis_url=database.valkey_url,
+        ),
+        state,
+    )
+    return database
+
+
+def copy_template(state: Path, *, name: str, valkey_number: int) -> Database:
+    """Create a database that is a copy of the migrated template."""
     addresses = embedded.addresses(state)
-    name = f"test_{process}"
     with psycopg.connect(addresses.superuser_url, dbname="postgres", autocommit=True) as connection:
         for statement in (
             "CREATE DATABASE {name} TEMPLATE {template} OWNER billing_owner",
@@ -86,23 +101,18 @@ def open_database(state: Path, *, process: str) -> Database:
         ):
             names = {"name": sql.Identifier(name), "template": sql.Identifier(TEMPLATE)}
             connection.execute(sql.SQL(statement).format(**names))
-    number = int("".join(character for character in process if character.isdigit()) or 0)
-    database = Database(
+    return Database(
         database_url=_with_database(addresses.database_url, name),
         owner_url=_with_database(addresses.database_owner_url, name),
         superuser_url=_with_database(addresses.superuser_url, name),
-        valkey_url=_with_database(addresses.redis_url, str(number)),
+        valkey_url=_with_database(addresses.redis_url, str(valkey_number)),
     )
-    _set_environment(
-        replace(
-            addresses,
-            database_url=database.database_url,
-            database_owner_url=database.owner_url,
-            redis_url=database.valkey_url,
-        ),
-        state,
-    )
-    return database
+
+
+def drop_database(state: Path, *, name: str) -> None:
+    """Drop a copy, whoever is still connected to it."""
+    with psycopg.connect(embedded.addresses(state).superuser_url, dbname="postgres", autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextmanager

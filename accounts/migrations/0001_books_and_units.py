@@ -1,12 +1,14 @@
+from typing import Any
+
 import django.core.validators
 from django.db import migrations, models
 
 
-def add_main_book(apps, schema_editor):
+def add_main_book(apps: Any, _schema_editor: Any) -> None:
     apps.get_model("accounts", "Book").objects.get_or_create(name="main")
 
 
-def add_iso_units(apps, schema_editor):
+def add_iso_units(apps: Any, _schema_editor: Any) -> None:
     """Every current ISO 4217 currency with its number of decimals; funds and metals without one are left out."""
     from iso4217 import Currency
 

@@ -8,5 +8,4 @@ from appendonly.sqlfiles import run_sql_file
 class Migration(migrations.Migration):
     """Functions only; other apps call them for their tables."""
 
-    dependencies: list[tuple[str, str]] = []
     operations = [run_sql_file("appendonly/sql/guard.sql")]

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import msgspec
+from django.http import HttpResponse
+from rest_framework.request import Request
+
 from accounts.limits import NAME_CHARACTERS_MAX, OPEN_BATCH_ROWS_MAX
 from accounts.models import Account, AccountStatus
 from accounts.money import ScaleError, parse_amount
 from accounts.opening import OPENED_SENTENCES, NewAccount, Opened, is_account_code, open_accounts
 from accounts.queries import account_by_code, accounts_page, units_by_code
-from django.http import HttpResponse
-from rest_framework.request import Request
-
 from ledger.account_changes import change_account
 from ledger.api.operations import order_of
 from ledger.api.paging import envelope, page_of
@@ -43,7 +43,7 @@ class AccountPatch(msgspec.Struct, forbid_unknown_fields=True):
     name: str | msgspec.UnsetType = msgspec.UNSET
     metadata: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     status: str | msgspec.UnsetType = msgspec.UNSET
-    floor: str | None | msgspec.UnsetType = msgspec.UNSET
+    floor: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _account_decoder = msgspec.json.Decoder(AccountBody)
@@ -84,7 +84,9 @@ class AccountsView(LedgerView):
         query = self.query()
         page = page_of(request, query, ascending=query.get("order", "asc") == "asc" or order_of(query))
         if query.get("status", "open") not in AccountStatus.values:
-            raise Malformed([Problem("query:status", "invalid", f"status is one of {', '.join(AccountStatus.values)}.")])
+            raise Malformed(
+                [Problem("query:status", "invalid", f"status is one of {', '.join(AccountStatus.values)}.")]
+            )
         accounts = accounts_page(
             book_id=self.book_id,
             prefix=query.get("prefix", ""),
@@ -110,7 +112,9 @@ class AccountsBatchView(LedgerView):
             raise Malformed([Problem("/accounts", "size", f"A batch has 1 to {OPEN_BATCH_ROWS_MAX} accounts.")])
         new = read_accounts(body.accounts, [f"/accounts/{index}" for index in range(len(body.accounts))])
         results = open_accounts(book_id=self.book_id, source_id=self.credential.source_id, accounts=new)
-        return answer({"results": [_result(account.code, opened) for account, opened in zip(new, results, strict=True)]})
+        return answer(
+            {"results": [_result(account.code, opened) for account, opened in zip(new, results, strict=True)]}
+        )
 
 
 class AccountView(LedgerView):
@@ -143,7 +147,9 @@ def read_accounts(bodies: list[AccountBody], pointers: list[str]) -> list[NewAcc
         floor = None
         if body.floor is not None and body.unit in units:
             try:
-                floor = parse_amount(body.floor, units[body.unit].exponent) if not floor_problems(body.floor, "") else None
+                floor = (
+                    parse_amount(body.floor, units[body.unit].exponent) if not floor_problems(body.floor, "") else None
+                )
             except ScaleError as error:
                 problems.append(Problem(f"{pointer}/floor", "amount_scale", str(error)))
         accounts.append(NewAccount(body.code, body.unit, body.name, body.metadata, floor))

@@ -3,18 +3,18 @@
 import hashlib
 from typing import Any, ClassVar
 
-from accounts.money import format_amount
-from accounts.queries import AccountFacts
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from accounts.money import format_amount
+from accounts.queries import AccountFacts
 from ledger import balances, queries
 from ledger.api.operations import order_of, window_of
-from ledger.api.paging import Page, envelope, page_of
+from ledger.api.paging import envelope, page_of
 from ledger.api.rendering import balance_document, time_text
 from ledger.api.requests import LedgerView, answer, time_of
 from ledger.messages import Malformed, Problem
-from ledger.queries import HistoryRow, Window
+from ledger.queries import HistoryRow
 
 
 class BalanceView(LedgerView):
@@ -57,9 +57,7 @@ class EntriesView(LedgerView):
         """
         query, account = self.query(), self.facts(code)
         page = page_of(request, query, ascending=order_of(query))
-        window = window_of(page, int(page.place.position or 0))
-        if order_of(query):
-            window = _settled(window, page)
+        window = window_of(page, settled=queries.safe_ids()[1] if order_of(query) else None)
         rows = queries.history(
             book_id=self.book_id,
             account_id=account.id,
@@ -69,13 +67,6 @@ class EntriesView(LedgerView):
         )
         documents = [_document(row, account) for row in rows]
         return answer(envelope(request, query, page, documents, [row.entry_id for row in rows]))
-
-
-def _settled(window: Window, page: Page) -> Window:
-    """The same window, ending at what is safe."""
-    if page.place.backwards:
-        return window  # it reads down from a place that was already safe
-    return Window(window.after, min(window.before, queries.safe_entry_id() + 1), window.ascending, window.rows)
 
 
 def _document(row: HistoryRow, account: AccountFacts) -> dict[str, Any]:

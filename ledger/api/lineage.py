@@ -22,9 +22,7 @@ class LineageView(LedgerView):
     def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Return all that is known of how an operation came to be and what followed from it."""
         self.query()
-        found, entries = queries.operation_with_entries(
-            book_id=self.book_id, operation_id=operation_id_of(operation)
-        )
+        found, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id_of(operation))
         return answer(_lineage(found, entries, queries.reversal_of(book_id=self.book_id, operation_id=found.id)))
 
 

@@ -8,16 +8,18 @@ from rest_framework.request import Request
 from ledger import pipeline, queries
 from ledger.api.paging import Page, envelope, page_of
 from ledger.api.problems import refused, replayed_header
-from ledger.api.rendering import operation_document
+from ledger.api.rendering import operation_document, posted_document
 from ledger.api.requests import LedgerView, answer, body_of, key_of, time_of
 from ledger.contracts import ACCEPTED, Message
 from ledger.messages import Malformed, Problem, read_operation, read_reversal
 from ledger.queries import OperationFilter, Window
 
+_ID_DIGITS_MAX = 18  # fewer than 2**63 has, more than any sequence reaches
+
 
 def operation_id_of(text: str) -> int:
     """Return the id in a path. Raises OperationUnknown for a text that cannot be one."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _ID_DIGITS_MAX):
         raise queries.OperationUnknown(f"There is no operation {text[:40]!r} in this book.")
     return int(text)
 
@@ -28,11 +30,14 @@ class _PostingView(LedgerView):
         receipt = pipeline.accept(book_id=self.book_id, messages=[message])[0]
         if receipt.outcome != ACCEPTED:
             return refused(receipt, request_id=self.request_id)
-        operation, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=receipt.operation_id)
-        location = {"Location": f"{self.request.path.partition('/operations')[0]}/operations/{operation.id}"}
-        return answer(
-            operation_document(operation, entries), status=201, headers={**location, **replayed_header(receipt)}
-        )
+        if receipt.replayed:
+            stored = queries.operation_with_entries(book_id=self.book_id, operation_id=receipt.operation_id)
+            document = operation_document(*stored)
+        else:
+            source = queries.source_name(message.source_id)
+            document = posted_document(message, receipt, book=self.kwargs.get("book", "main"), source=source)
+        location = f"{self.request.path.partition('/operations')[0]}/operations/{receipt.operation_id}"
+        return answer(document, status=201, headers={"Location": location, **replayed_header(receipt)})
 
 
 class OperationsView(_PostingView):
@@ -51,14 +56,16 @@ class OperationsView(_PostingView):
         """List operations, newest first; every filter can be combined with every other."""
         query = self.query()
         page = page_of(request, query, ascending=order_of(query))
-        found = queries.operation_positions(
-            book_id=self.book_id, where=self._filter(query), window=window_of(page, int(page.place.position or 0))
-        )
+        where = self._filter(query)
+        window = window_of(page, settled=queries.safe_ids()[where.by_entry] if order_of(query) else None)
+        found = queries.operation_positions(book_id=self.book_id, where=where, window=window)
         documents = self._documents([operation_id for operation_id, _ in found])
         return answer(envelope(request, query, page, documents, [position for _, position in found]))
 
     def _filter(self, query: dict[str, str]) -> OperationFilter:
-        metadata = {name.removeprefix("metadata."): value for name, value in query.items() if name.startswith("metadata.")}
+        metadata = {
+            name.removeprefix("metadata."): value for name, value in query.items() if name.startswith("metadata.")
+        }
         return OperationFilter(
             source_id=self.credential.source_id if "key" in query else None,
             key=query.get("key"),
@@ -83,9 +90,7 @@ class OperationView(LedgerView):
     def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Return one operation, accepted or refused."""
         self.query()
-        found, entries = queries.operation_with_entries(
-            book_id=self.book_id, operation_id=operation_id_of(operation)
-        )
+        found, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id_of(operation))
         return answer(operation_document(found, entries))
 
 
@@ -109,10 +114,13 @@ def order_of(query: dict[str, str]) -> bool:
     return query.get("order") == "asc"
 
 
-def window_of(page: Page, position: int) -> Window:
-    """Return the bounds of a page in a list whose positions are ids."""
-    if not position:
-        return Window(ascending=page.ascending, rows=page.rows)
+def window_of(page: Page, *, settled: int | None) -> Window:
+    """Return the bounds of a page in a list whose positions are ids.
+
+    A list read oldest first ends at what is settled, so that following it never skips what is committed late.
+    """
+    position = int(page.place.position or 0)
+    before = queries.ID_MAX if settled is None else settled + 1
     if page.ascending:
-        return Window(after=position, ascending=True, rows=page.rows)
-    return Window(before=position, rows=page.rows)
+        return Window(after=position, before=before, ascending=True, rows=page.rows)
+    return Window(before=min(before, position or queries.ID_MAX), rows=page.rows)

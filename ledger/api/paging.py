@@ -66,7 +66,8 @@ def envelope(
 
 def _limit(query: Mapping[str, str]) -> int:
     text = query.get("limit", str(PAGE_ROWS_DEFAULT))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= PAGE_ROWS_MAX):
+    digits = len(str(PAGE_ROWS_MAX))
+    if not (text.isascii() and text.isdecimal() and len(text) <= digits and 1 <= int(text) <= PAGE_ROWS_MAX):
         raise Malformed([Problem("query:limit", "invalid", f"limit is a number from 1 to {PAGE_ROWS_MAX}.")])
     return int(text)
 

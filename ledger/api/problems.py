@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: the shape, in one place. Which exception becomes which is in billing_project.api_errors."""
+"""Errors as RFC 9457 problem documents: their one shape. Which exception becomes which is in billing_project.api_errors."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -34,7 +34,10 @@ def problem(
     if errors:
         document["errors"] = list(errors)
     return HttpResponse(
-        msgspec.json.encode(document), status=status, content_type="application/problem+json", headers=dict(headers or {})
+        msgspec.json.encode(document),
+        status=status,
+        content_type="application/problem+json",
+        headers=dict(headers or {}),
     )
 
 
@@ -42,9 +45,7 @@ def refused(receipt: Receipt, *, request_id: str) -> HttpResponse:
     """Return the problem that tells a refusal, or that the key was used before with another request."""
     if receipt.outcome == KEY_REUSED:
         pointer = [Problem("header:Idempotency-Key", KEY_REUSED, KEY_REUSED_SENTENCE)]
-        return problem(
-            status=422, code=KEY_REUSED, detail=KEY_REUSED_SENTENCE, request_id=request_id, errors=pointer
-        )
+        return problem(status=422, code=KEY_REUSED, detail=KEY_REUSED_SENTENCE, request_id=request_id, errors=pointer)
     return problem(
         status=422,
         code=receipt.outcome,

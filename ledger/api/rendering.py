@@ -5,18 +5,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+
 from accounts.models import Account
 from accounts.money import format_amount
-
 from ledger.balances import Balance
-from ledger.contracts import Content, PostedEntry
+from ledger.contracts import Message, PostedEntry, Receipt
 from ledger.models import Operation
-
-_content = msgspec.json.Decoder(Content)
 
 
 class _Words(msgspec.Struct):
+    """What only the message holds, in the order its sender wrote it."""
+
     description: str | None = None
+    metadata: dict[str, str] | None = None
 
 
 _words = msgspec.json.Decoder(_Words)
@@ -43,7 +44,8 @@ def account_document(account: Account) -> dict[str, Any]:
 
 
 def operation_document(operation: Operation, entries: Iterable[PostedEntry]) -> dict[str, Any]:
-    """An operation with its entries; the same whether it was just made or is read again."""
+    """An operation with its entries, from the table."""
+    words = _words.decode(bytes(operation.message) or b"{}")
     return {
         "id": str(operation.id),
         "book": operation.book.name,
@@ -54,10 +56,30 @@ def operation_document(operation: Operation, entries: Iterable[PostedEntry]) -> 
         "received_at": time_text(operation.received_at),
         "recorded_at": time_text(operation.recorded_at),
         "effective_at": time_text(operation.effective_at),
-        "description": _words.decode(bytes(operation.message) or b"{}").description,
-        "metadata": operation.metadata or {},
+        "description": words.description,
+        "metadata": words.metadata or {},
         "reverses": None if operation.reverses is None else str(operation.reverses),
         "entries": [entry_document(entry) for entry in entries],
+    }
+
+
+def posted_document(message: Message, receipt: Receipt, *, book: str, source: str) -> dict[str, Any]:
+    """An operation that was just accepted, without reading it again; equal to operation_document of the stored one."""
+    recorded_at = receipt.recorded_at or message.received_at
+    return {
+        "id": str(receipt.operation_id),
+        "book": book,
+        "source": source,
+        "key": message.key,
+        "kind": message.kind,
+        "outcome": receipt.outcome,
+        "received_at": time_text(message.received_at),
+        "recorded_at": time_text(recorded_at),
+        "effective_at": time_text(message.effective_at or recorded_at),
+        "description": message.content.description,
+        "metadata": message.content.metadata or {},
+        "reverses": None if message.reverses is None else str(message.reverses),
+        "entries": [entry_document(entry) for entry in receipt.entries],
     }
 
 

@@ -5,20 +5,20 @@ Bodies are read as bytes and never parsed by Django, because a message is stored
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
-from accounts.models import Account
-from accounts.opening import is_account_code
-from accounts.queries import AccountFacts, account_by_code, book_id_of, facts_by_code
 from django.http import HttpResponse
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
-from security.authentication import Credential
 
+from accounts.models import Account
+from accounts.opening import is_account_code
+from accounts.queries import AccountFacts, account_by_code, book_id_of, facts_by_code
 from ledger.limits import BODY_BYTES_MAX
 from ledger.messages import Malformed, Problem, is_storable, read_time
+from security.authentication import Credential
 
 
 class BodyTooLarge(APIException):
@@ -44,7 +44,8 @@ class LedgerView(APIView):
     @property
     def credential(self) -> Credential:
         """Who asks."""
-        return self.request.auth  # type: ignore[no-any-return]
+        credential: Any = self.request.auth
+        return cast(Credential, credential)
 
     @property
     def sender(self) -> dict[str, Any]:
@@ -78,7 +79,9 @@ class LedgerView(APIView):
         """Return the query parameters. Raises Malformed for one that this call does not know, or twice the same."""
         parameters = self.request.query_params
         problems = [
-            Problem(f"query:{name}", "unknown_parameter", f"This call takes: {', '.join(sorted(self.query_parameters))}.")
+            Problem(
+                f"query:{name}", "unknown_parameter", f"This call takes: {', '.join(sorted(self.query_parameters))}."
+            )
             for name in parameters
             if name not in self.query_parameters and not self._is_metadata(name)
         ]

@@ -3,9 +3,12 @@
 The rows here are our own; the run on the real year reads the foreign data folder and is skipped without it.
 """
 
+# ruff: noqa: PLC0415 - Django's settings are first read after this file; see tests/conftest.py
+
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -224,7 +227,78 @@ def test_an_unreachable_server_exits_with_2_and_one_sentence(year: Path) -> None
     assert len(finished.stderr.splitlines()) == 1
 
 
-def run(arguments: list[str], *, url: str, client: tuple[str, str] = ("id", "secret")) -> subprocess.CompletedProcess:
+# --- Against the real server ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def client() -> tuple[str, str]:
+    from django.utils import timezone
+
+    from security.clients import create_client
+
+    scopes = ["accounts:read", "accounts:write", "operations:write"]
+    made, secret = create_client(name=f"bank-{uuid.uuid4()}", scopes=scopes, now=timezone.now())
+    return made.client_id, secret
+
+
+@pytest.mark.foreign
+def test_a_year_of_a_real_bank_has_no_differences_the_first_and_the_second_time(
+    foreign_data: Path, live_server_url: str, client: tuple[str, str]
+) -> None:
+    file = str(foreign_data / "berka" / "trans_1993.asc")
+
+    first = run([file, "--json"], url=live_server_url, client=client)
+    second = run([file, "--json", "--batch", "10000"], url=live_server_url, client=client)
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    facts, again = json.loads(first.stdout.splitlines()[-1]), json.loads(second.stdout.splitlines()[-1])
+    assert facts.pop("operations_per_second") > 0
+    assert facts == {"rows": 28_205, "accounts": 1_139, "differences": 0, "replayed": 0}
+    assert again["replayed"] == again["rows"] == 28_205
+    assert again["differences"] == 0
+    assert "100% 28,205 of 28,205" in first.stderr
+
+
+def test_a_balance_that_somebody_else_changed_is_a_difference_and_exits_with_1(
+    year: Path, live_server_url: str, client: tuple[str, str]
+) -> None:
+    prefix = f"{uuid.uuid4()}:"
+    run([str(year), "--prefix", prefix], url=live_server_url, client=client)
+    longer = year.with_name("longer.asc")
+    longer.write_text(year.read_text() + CREDIT.replace("7;42", "10;42"), newline="")
+    run([str(longer), "--prefix", prefix], url=live_server_url, client=client)
+
+    finished = run([str(year), "--prefix", prefix, "--json"], url=live_server_url, client=client)
+
+    assert finished.returncode == 1
+    assert f"difference {prefix}42: balance 1799.90, rows 899.80" in finished.stdout
+    assert json.loads(finished.stdout.splitlines()[-1])["differences"] == 1
+
+
+def test_a_key_that_was_used_with_another_body_is_refused_and_exits_with_1(
+    year: Path, live_server_url: str, client: tuple[str, str]
+) -> None:
+    run([str(year), "--prefix", f"{uuid.uuid4()}:"], url=live_server_url, client=client)
+
+    finished = run([str(year), "--prefix", f"{uuid.uuid4()}:"], url=live_server_url, client=client)
+
+    assert finished.returncode == 1
+    assert "refused 7: key_reused" in finished.stdout
+
+
+def test_a_wrong_secret_exits_with_2_and_one_sentence(
+    year: Path, live_server_url: str, client: tuple[str, str]
+) -> None:
+    finished = run([str(year)], url=live_server_url, client=(client[0], "wrong"))
+
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("bank_year: the server refused the client id or secret (401: ")
+    assert len(finished.stderr.splitlines()) == 1
+
+
+def run(
+    arguments: list[str], *, url: str, client: tuple[str, str] = ("id", "secret")
+) -> subprocess.CompletedProcess[str]:
     """The program as its user starts it; a later option wins over the address given here."""
     file, *options = arguments
     client_id, client_secret = client

@@ -371,6 +371,6 @@ def test_it_copies_programs_that_its_user_cannot_reach(
 
 def _command_line(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()
+        return list(process.cmdline())
     except psutil.Error:
         return []
