@@ -9,12 +9,16 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import psutil
+
 from benchmarks import http, limits, posting, servers
-from benchmarks.cases import Case, Figures
+from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.report import report
+from billing_project.embedded import EmbeddedError
 
 REPETITIONS, SECONDS = 5, 3.0
 REPETITIONS_QUICK, SECONDS_QUICK = 2, 1.0
+BUSY_LOOK_SECONDS, BUSY_SHARE_MAX = 1.0, 0.2
 
 
 def main() -> int:
@@ -31,12 +35,19 @@ def main() -> int:
     seconds = options.seconds or (SECONDS_QUICK if options.quick else SECONDS)
 
     started_at = datetime.now(UTC)
+    busy = psutil.cpu_percent(BUSY_LOOK_SECONDS) / 100
+    if busy > BUSY_SHARE_MAX:
+        print(f"benchmark: other work takes {busy:.0%} of the machine, so rates will be too low.", file=sys.stderr)
     try:
         with servers.system() as system:
             cases = [case for case in all_cases(system) if case.name.startswith(options.only)]
             found = [repetition(system, cases, seconds, number) for number in range(repetitions)]
-            facts = {"run.seconds_per_measurement": seconds, "machine.postgresql": system.server_version()}
-    except servers.SetupError as error:
+            facts = {
+                "run.seconds_per_measurement": seconds,
+                "machine.busy_before_share": busy,
+                "machine.postgresql": system.server_version(),
+            }
+    except (servers.SetupError, MeasurementFailedError, EmbeddedError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
     result = report(found, facts=facts, started_at=started_at)

@@ -13,3 +13,7 @@ class Case:
 
     name: str
     measure: Callable[[float], Figures]
+
+
+class MeasurementFailedError(Exception):
+    """Something did not answer as it must; a benchmark that counts such answers lies, so the whole run ends."""

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import httpx
 
 from benchmarks import http_load
-from benchmarks.cases import Case, Figures
+from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.servers import System
 
 ACCOUNTS = 10_000
@@ -68,7 +68,7 @@ def open_accounts(system: System, token: str) -> None:
     )
     results = response.raise_for_status().json()["results"]
     if {result["status"] for result in results} != {"created"}:
-        raise http_load.UnexpectedAnswerError(f"the accounts were not opened: {json.dumps(results[:3])}")
+        raise MeasurementFailedError(f"the accounts were not opened: {json.dumps(results[:3])}")
 
 
 def cases(system: System, *, token: str) -> list[Case]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from benchmarks.cases import MeasurementFailedError
+
 RECEIVE_BYTES = 1 << 18
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
@@ -42,10 +44,6 @@ class Load:
         """The latency that this share of the answers did not exceed, in milliseconds."""
         ordered = sorted(self.latencies_seconds)
         return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-class UnexpectedAnswerError(Exception):
-    """The server answered something else than the measurement expects; nothing measured is worth keeping."""
 
 
 def request_bytes(method: str, path: str, *, token: str, body: bytes = b"", headers: str = "") -> bytes:
@@ -90,7 +88,7 @@ class _Answer:
 
     def verify(self, answer: bytes, body: bytes) -> None:
         if not answer.startswith(b"HTTP/1.1 %d" % self.status) or not self.check(body):
-            raise UnexpectedAnswerError(f"expected {self.status.value}, got {answer[:600]!r}")
+            raise MeasurementFailedError(f"expected {self.status.value}, got {answer[:600]!r}")
 
 
 class _Lane:
@@ -117,7 +115,7 @@ class _Lane:
         """The body once the whole answer is here."""
         part = self.socket.recv(RECEIVE_BYTES)
         if not part:
-            raise UnexpectedAnswerError(f"the server closed a connection after {self.received[:600]!r}")
+            raise MeasurementFailedError(f"the server closed a connection after {self.received[:600]!r}")
         self.received += part
         if self.length < 0:
             head_end = self.received.find(HEAD_END)
@@ -126,7 +124,7 @@ class _Lane:
             head = self.received[:head_end].lower()
             at = head.find(LENGTH)
             if at < 0:
-                raise UnexpectedAnswerError(f"an answer without Content-Length: {head!r}")
+                raise MeasurementFailedError(f"an answer without Content-Length: {head!r}")
             self.length = head_end + len(HEAD_END) + int(head[at + len(LENGTH) :].split(b"\r\n", 1)[0])
         if len(self.received) < self.length:
             return None
@@ -153,7 +151,7 @@ def _drive(
     while waiting:
         events = poller.poll(patience)
         if not events:
-            raise UnexpectedAnswerError(f"no answer within {ANSWER_SECONDS_MAX:.0f} seconds")
+            raise MeasurementFailedError(f"no answer within {ANSWER_SECONDS_MAX:.0f} seconds")
         for descriptor, _ in events:
             lane = lanes[descriptor]
             body = lane.receive()

@@ -47,7 +47,14 @@ def cases(system: System, *, book: int, accounts: tuple[int, int]) -> list[Case]
     url = system.addresses.superuser_url
     return [
         Case("limit.fsync", lambda seconds: {"limit.fsync_per_s": _fsync_rate(system.state_dir, seconds)}),
-        *(Case(f"limit.insert.{clients}c", _insert(url, clients, variables)) for clients in CLIENTS),
+        Case("limit.round_trip", _pgbench("round_trip.sql", "limit.round_trip_per_s", url, 32, {})),
+        *(
+            Case(
+                f"limit.insert.{clients}c",
+                _pgbench("insert_entry.sql", "limit.insert_commit_1row_per_s", url, clients, variables),
+            )
+            for clients in CLIENTS
+        ),
         Case("limit.copy.1c", _copy(url, 1, "limit.copy_rows_per_s")),
         Case("limit.copy.2c", _copy(url, 2, "limit.copy_rows_per_s.2c")),
     ]
@@ -68,10 +75,10 @@ def _fsync_rate(folder: Path, seconds: float) -> float:
         os.close(file)
 
 
-def _insert(url: str, clients: int, variables: dict[str, int]) -> Callable[[float], Figures]:
+def _pgbench(script: str, name: str, url: str, clients: int, variables: dict[str, int]) -> Callable[[float], Figures]:
     def measure(seconds: float) -> Figures:
-        load = pgbench("insert_entry.sql", url=url, clients=clients, seconds=seconds, variables=variables)
-        return {f"limit.insert_commit_1row_per_s.{clients}c": load.per_second}
+        load = pgbench(script, url=url, clients=clients, seconds=seconds, variables=variables)
+        return {f"{name}.{clients}c": load.per_second}
 
     return measure
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.cases import Case, Figures
+from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.servers import System
 from benchmarks.sql_load import SCRIPTS, pgbench
 from benchmarks.together import run_together
@@ -91,7 +91,7 @@ def prepare_batches(url: str, variables: dict[str, int], entries: int, batches: 
     def post(parameters: dict[str, Any]) -> None:
         row = connection.execute(statement, parameters, prepare=True, binary=True).fetchone()
         if row is None or set(row[1]) != {"accepted"}:
-            raise AssertionError(f"a batch was not accepted as a whole: {row and set(row[1])}")
+            raise MeasurementFailedError(f"a batch was not accepted as a whole: {row and set(row[1])}")
 
     def run() -> int:
         for parameters in prepared[WARM_UP_BATCHES:]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.cases import MeasurementFailedError
 from billing_project import local_postgresql, local_process
 
 SCRIPTS = Path(__file__).resolve().parent / "pgbench"
@@ -23,10 +24,6 @@ TOTAL = re.compile(r"^number of transactions actually processed: (\d+)", re.MULT
 FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 # Beyond the measured time: connecting and, with 32 clients at a slow disk, the last transactions.
 GRACE_SECONDS_MAX = 60.0
-
-
-class LoadFailedError(Exception):
-    """The load generator failed or a statement did; nothing it measured is worth keeping."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def pgbench(
     total, failed = TOTAL.search(finished.stdout), FAILED.search(finished.stdout)
     rates = [float(rate) for at, rate in PROGRESS.findall(finished.stderr) if float(at) > WARM_UP_SECONDS + 0.5]
     if finished.returncode or total is None or failed is None or failed[1] != "0" or not rates:
-        raise LoadFailedError(f"pgbench {script}:\n{finished.stdout[-2000:]}{finished.stderr[-2000:]}")
+        raise MeasurementFailedError(f"pgbench {script}:\n{finished.stdout[-2000:]}{finished.stderr[-2000:]}")
     return SqlLoad(
         per_second=sum(rates) / len(rates),
         transactions_in_all=int(total[1]),

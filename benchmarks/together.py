@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from benchmarks.cases import MeasurementFailedError
+
 # Preparing builds parameters for some seconds of work; running takes those seconds.
 STEP_SECONDS_MAX = 120.0
 
 # Prepares when called and returns what is to be timed, which answers with the number of items it has done.
 Work = Callable[..., Callable[[], int]]
-
-
-class WorkerFailedError(Exception):
-    """A worker process ended before its work was done; its own traceback is on standard error."""
 
 
 @dataclass(frozen=True)
@@ -76,5 +74,5 @@ def _receive(lane: Connection) -> Any:
         if lane.poll(STEP_SECONDS_MAX):
             return lane.recv()
     except EOFError as error:
-        raise WorkerFailedError("a load process ended early; its traceback is above.") from error
-    raise WorkerFailedError(f"a load process did not answer within {STEP_SECONDS_MAX:.0f} seconds.")
+        raise MeasurementFailedError("a load process ended early; its traceback is above.") from error
+    raise MeasurementFailedError(f"a load process did not answer within {STEP_SECONDS_MAX:.0f} seconds.")

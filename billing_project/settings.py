@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.conf.global_settings import PASSWORD_HASHERS
 from django.core.exceptions import ImproperlyConfigured
 
 from billing_project import embedded
@@ -32,6 +33,7 @@ env = environ.FileAwareEnv(
     WEB_THREADS=(int, 16),
     WORKER_PROCESSES=(int, 2),
     ACCESS_TOKEN_SECONDS=(int, 3600),
+    GROUP_COMMIT=(bool, True),
     LOG_LEVEL=(str, "INFO"),
 )
 environ.FileAwareEnv.read_env(BASE_DIR / ".env")
@@ -131,6 +133,8 @@ DATABASES["default"] |= {
 DATABASE_RUNTIME_ROLE = environ.Env.db_url_config(DATABASE_URL)["USER"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env("REDIS_URL") or servers.redis_url
+# Whether requests that wait at the same time are posted in one call (ledger.merging).
+GROUP_COMMIT = env("GROUP_COMMIT")
 
 # --- People and clients -------------------------------------------------------------------------------------------
 
@@ -143,6 +147,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# Last, so that people's passwords never get it; see security/hashers.py.
+PASSWORD_HASHERS = [*PASSWORD_HASHERS, "security.hashers.ClientSecretHasher"]
 LOGIN_URL = "admin:login"
 OAUTH2_PROVIDER_APPLICATION_MODEL = "security.Client"
 OAUTH2_PROVIDER = {
@@ -153,6 +159,7 @@ OAUTH2_PROVIDER = {
         "operations:write": "Post operations, batches and reversals",
     },
     "SCOPES_BACKEND_CLASS": "security.scopes.ClientScopes",
+    "CLIENT_SECRET_HASHER": "client_secret",
     "ACCESS_TOKEN_EXPIRE_SECONDS": env("ACCESS_TOKEN_SECONDS"),
     "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
     "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
@@ -174,14 +181,17 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
     "EXCEPTION_HANDLER": "billing_project.api_errors.problem_response",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "ledger.api.schema.generation.LedgerSchema",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is an unknown parameter like any other
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Billing",
     "DESCRIPTION": "An append-only ledger: accounts, operations, balances and history.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [],  # the one there is would gather enumerations; see ledger.api.schema.fields
+    "COMPONENT_SPLIT_PATCH": False,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

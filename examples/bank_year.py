@@ -340,7 +340,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--prefix",
         default="berka:",
-        help="what the account codes start with (default berka:); the keys stay the bank's, so a second prefix needs a second client",
+        help="what the account codes start with (default berka:); keys stay the bank's, so another prefix needs another client",
     )
     return parser.parse_args(arguments)
 

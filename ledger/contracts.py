@@ -16,6 +16,14 @@ class Kind(StrEnum):
     REVERSAL = "reversal"
 
 
+class Priority(StrEnum):
+    """The class of a message that waits in the inbox."""
+
+    CRITICAL = "critical"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
 class Refusal(StrEnum):
     """Why a well-formed message had no effect. A refusal is stored with its message and remembered by its key."""
 
@@ -69,7 +77,7 @@ class Message(msgspec.Struct, frozen=True):
     """A request that asks for a change, exactly as received, with what was read from it.
 
     `message_hash` is SHA-256 over the kind and the canonical form (RFC 8785) of the content: the fingerprint of the request.
-    `reverses` is the operation to reverse, for a reversal.
+    `reverses` is the operation to reverse, for a reversal; `inbox_id` the inbox row that the message leaves when it is posted.
     """
 
     source_id: int
@@ -82,6 +90,7 @@ class Message(msgspec.Struct, frozen=True):
     content: Content
     effective_at: datetime | None = None
     reverses: int | None = None
+    inbox_id: int | None = None
 
 
 class KnownAccount(msgspec.Struct, frozen=True):

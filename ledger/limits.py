@@ -36,3 +36,12 @@ AGGREGATE_STEP_IDS = 100_000
 AGGREGATE_STEPS_PER_RUN = 50
 # Accounts get a snapshot when their tail has grown to this: a page of index entries.
 SNAPSHOT_TAIL_ENTRIES = 64
+# So many requests of one process post side by side; what comes on top is merged. Measured in benchmarks/.
+DIRECT_POSTINGS_MAX = 4
+# The most that one merged call takes: a few tens of milliseconds, so nobody waits long for the next.
+MERGED_OPERATIONS_MAX = 500
+# One worker's take from the inbox, and how long it may hold it before another worker may take it too.
+INBOX_TAKE_ROWS = 500
+INBOX_LEASE_SECONDS = 60
+# How many takes one ring of the bell may make, so that a worker returns to its queue now and then.
+INBOX_TAKES_PER_RUN = 200

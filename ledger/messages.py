@@ -51,6 +51,12 @@ class _KeyedContent(Content, frozen=True, forbid_unknown_fields=True, omit_defau
     key: str
 
 
+class _StoredContent(Content, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A stored message: one of a batch still has its key in it."""
+
+    key: str | None = None
+
+
 class _Batch(msgspec.Struct, forbid_unknown_fields=True):
     operations: list[msgspec.Raw]
     mode: str = "each"
@@ -58,6 +64,7 @@ class _Batch(msgspec.Struct, forbid_unknown_fields=True):
 
 _content_decoder = msgspec.json.Decoder(Content)
 _keyed_decoder = msgspec.json.Decoder(_KeyedContent)
+_stored_decoder = msgspec.json.Decoder(_StoredContent)
 _batch_decoder = msgspec.json.Decoder(_Batch)
 _ascii_encoder = msgspec.json.Encoder(order="sorted")
 _timestamp = re.compile(
@@ -118,6 +125,23 @@ def read_batch(*, body: bytes, source_id: int, credential: str, received_at: dat
     if problems:
         raise Malformed(problems)
     return messages, batch.mode == "all"
+
+
+def reread(
+    *,
+    kind: Kind,
+    body: bytes,
+    key: str,
+    reverses: int | None,
+    source_id: int,
+    credential: str,
+    received_at: datetime,
+    inbox_id: int,
+) -> Message:
+    """Return a message from where it was stored; it was found well-formed when it was received."""
+    content = _stored_decoder.decode(body or b"{}")
+    message = _message(kind, key, body, content, source_id, credential, received_at, reverses=reverses)
+    return msgspec.structs.replace(message, inbox_id=inbox_id)
 
 
 def read_time(text: str, pointer: str) -> datetime:

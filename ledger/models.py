@@ -134,6 +134,26 @@ class Progress(Table):
         return f"progress of book {self.book_id}"
 
 
+class Inbox(Table):
+    """A message that waits for its turn."""
+
+    id = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    source = models.ForeignKey("security.Source", models.DO_NOTHING, db_constraint=False)
+    key = models.TextField()
+    kind = models.TextField()
+    received_at = models.DateTimeField()
+    priority = models.SmallIntegerField()
+    taken_until = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_inbox"
+
+    def __str__(self) -> str:
+        return f"message {self.id}"
+
+
 class OpenMark(Table):
     """A mark that is not safe yet."""
 

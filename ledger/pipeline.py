@@ -24,13 +24,19 @@ def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = 
     originals = queries.originals(book_id=book_id, ids={m.reverses for m in messages if m.reverses is not None})
     drafts = [convert(message, known, originals) for message in messages]
 
-    size = len(messages) if all_or_nothing else POST_OPERATIONS_PER_CALL
+    size = len(messages) if all_or_nothing else _call_size(messages)
     receipts: list[Receipt] = []
     for part in _parts(len(messages), size):
         posted = post(book_id=book_id, messages=messages[part], drafts=drafts[part], all_or_nothing=all_or_nothing)
         grid.tell(book_id=book_id, entries=[(e.id, e.account.id, e.amount_minor) for r in posted for e in r.entries])
         receipts += posted
     return receipts
+
+
+def _call_size(messages: Sequence[Message]) -> int:
+    """One call reverses an operation at most once; a sequence that would do it twice goes one by one."""
+    reversed_ids = [message.reverses for message in messages if message.reverses is not None]
+    return POST_OPERATIONS_PER_CALL if len(reversed_ids) == len(set(reversed_ids)) else 1
 
 
 def _parts(total: int, size: int) -> Iterator[slice]:

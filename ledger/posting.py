@@ -16,7 +16,7 @@ from ledger.contracts import ACCEPTED, Draft, Message, PostedEntry, Receipt
 _POST = (
     "SELECT o_operation, o_outcome, o_replayed, o_recorded, o_entry FROM public.ledger_post_v1("
     "%b::int, %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::timestamptz[],"
-    " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b)"
+    " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[])"
 )
 
 
@@ -42,6 +42,7 @@ def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], 
             [account.id for account in accounts],
             [amount for draft in drafts for _, amount in draft.entries],
             all_or_nothing,
+            _unless_all_none([message.inbox_id for message in messages]),
         ),
     )
     return _receipts(drafts, *row)

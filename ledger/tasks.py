@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from ledger import aggregates, partitions
+from ledger import aggregates, inbox, partitions
 
 
 @shared_task(name="ledger.tasks.aggregate")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -17,3 +17,9 @@ def aggregate(**_unknown: Any) -> None:
 def add_partitions(**_unknown: Any) -> None:
     """Make sure that there is a partition for the next ids."""
     partitions.add()
+
+
+@shared_task(name="ledger.tasks.drain_inbox")  # type: ignore[untyped-decorator]  # Celery has no types
+def drain_inbox(**_unknown: Any) -> None:
+    """Post what waits in the inbox."""
+    inbox.drain()

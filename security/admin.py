@@ -39,7 +39,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argum
 
     class Meta:
         model = Client
-        fields = ("name", "allowed_scopes")
+        fields = ("name", "allowed_scopes", "highest_priority")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,7 +55,16 @@ class ClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     """Read-only but for the name, the scopes and the revocation."""
 
     form = ClientForm
-    fields = ("name", "allowed_scopes", "client_id", "source", "created", "revoked_at", "token_last_issued_at")
+    fields = (
+        "name",
+        "allowed_scopes",
+        "highest_priority",
+        "client_id",
+        "source",
+        "created",
+        "revoked_at",
+        "token_last_issued_at",
+    )
     readonly_fields = ("client_id", "source", "created", "revoked_at", "token_last_issued_at")
     list_display = ("name", "client_id", "allowed_scopes", "created", "token_last_issued_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
@@ -86,7 +95,12 @@ class ClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
     def save_model(self, _request: HttpRequest, obj: Client, *_args: Any) -> None:
         """Change the client through the same act as everybody."""
-        change_client(client_id=obj.client_id, name=obj.name, scopes=obj.allowed_scopes.split())
+        change_client(
+            client_id=obj.client_id,
+            name=obj.name,
+            scopes=obj.allowed_scopes.split(),
+            highest_priority=obj.highest_priority,
+        )
 
     @admin.display(description="youngest live or recent token")
     def token_last_issued_at(self, client: Client) -> Any:

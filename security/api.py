@@ -4,9 +4,11 @@ Only the client credentials grant is served. Every refusal is the JSON object of
 toolkit or Django would answer with a page of HTML or an exception: hence the checks before the toolkit sees a request.
 """
 
+import logging
 from urllib.parse import urljoin
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -24,6 +26,7 @@ from security.limits import AUTHORIZATION_CHARS_LIMIT, FORM_BYTES_LIMIT, METADAT
 from security.scopes import known_scopes
 from security.tokens import ClientCredentialsCore, ClientCredentialsValidator, OAuthResponse
 
+logger = logging.getLogger(__name__)
 FORM = "application/x-www-form-urlencoded"
 AUTHENTICATION_METHODS = ["client_secret_basic", "client_secret_post"]
 
@@ -43,7 +46,11 @@ class OAuthEndpoint(OAuthLibMixin, View):  # type: ignore[misc] # the toolkit ha
         refusal = _head_refusal(request) or _form_refusal(request)
         if refusal is not None:
             return refusal
-        headers, body, status = self.answer(request)
+        try:
+            headers, body, status = self.answer(request)
+        except (OperationalError, InterfaceError) as error:
+            logger.error("Storage failed at %s: %s", request.path, error)  # noqa: TRY400 - the sentence says it all
+            return _refusal("temporarily_unavailable", "The storage does not answer; try again.", status=503)
         response = HttpResponse(content=body or "", status=status, headers=headers)
         if status == 401:  # noqa: PLR2004 - the status itself is the clearest name
             # oauthlib asks for a bearer token here, but a client authenticates with its secret.

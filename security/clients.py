@@ -21,7 +21,9 @@ class ClientRefused(Exception):  # noqa: N818 - it is an expected answer, not an
     """An act on a client was refused; the text is one sentence for the person who asked."""
 
 
-def create_client(*, name: str, scopes: Iterable[str], now: datetime) -> tuple[Client, str]:
+def create_client(
+    *, name: str, scopes: Iterable[str], now: datetime, highest_priority: str = "normal"
+) -> tuple[Client, str]:
     """Create a client and its source, both under one name; return the client and its secret, the only time it is seen.
 
     Raises ClientRefused if the name is taken (also by a revoked client) or unusable, or a scope does not exist.
@@ -36,6 +38,7 @@ def create_client(*, name: str, scopes: Iterable[str], now: datetime) -> tuple[C
                 name=name,
                 source=source,
                 allowed_scopes=allowed_scopes,
+                highest_priority=highest_priority,
                 client_secret=secret,
                 client_type=Client.CLIENT_CONFIDENTIAL,
                 authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS,
@@ -45,7 +48,7 @@ def create_client(*, name: str, scopes: Iterable[str], now: datetime) -> tuple[C
     return client, secret
 
 
-def change_client(*, client_id: str, name: str, scopes: Iterable[str]) -> None:
+def change_client(*, client_id: str, name: str, scopes: Iterable[str], highest_priority: str = "normal") -> None:
     """Set a client's name and what it may do; its tokens lose a withdrawn scope and gain none; its source is unchanged.
 
     Raises ClientRefused for an unknown or revoked client, a name that is taken or unusable, or an unknown scope.
@@ -57,7 +60,8 @@ def change_client(*, client_id: str, name: str, scopes: Iterable[str]) -> None:
             client = _locked_client(client_id)
             client.name = name
             client.allowed_scopes = allowed_scopes
-            client.save(update_fields=["name", "allowed_scopes", "updated"])
+            client.highest_priority = highest_priority
+            client.save(update_fields=["name", "allowed_scopes", "highest_priority", "updated"])
     except IntegrityError as error:
         raise ClientRefused(f"The name {name} is taken.") from error
     CREDENTIALS.clear()

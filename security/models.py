@@ -61,6 +61,12 @@ class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no ty
     allowed_scopes: "models.TextField[str, str]" = models.TextField(
         validators=[validate_scopes], help_text="The scopes that this client may ask for, separated by spaces."
     )
+    highest_priority = models.CharField(
+        max_length=16,
+        choices=[("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")],
+        default="normal",
+        help_text="The highest class in which this client's messages may wait.",
+    )
     revoked_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
         null=True, blank=True, editable=False
     )

@@ -19,6 +19,7 @@ class Credential:
     scopes: frozenset[str]
     token_id: int
     expires_at: datetime
+    highest_priority: str = "normal"
 
 
 def credential_of(*, token_checksum: str) -> Credential | None:
@@ -37,14 +38,22 @@ def credential_of(*, token_checksum: str) -> Credential | None:
             F("scope"),
             F("id"),
             F("expires"),
+            F("application__highest_priority"),
         )
         .first()
     )
     if row is None:
         return None
-    client_id, source_id, allowed_scopes, token_scopes, token_id, expires_at = row
+    client_id, source_id, allowed_scopes, token_scopes, token_id, expires_at, highest_priority = row
     scopes = granted_scopes(allowed=allowed_scopes) & frozenset(token_scopes.split())
-    return Credential(client_id=client_id, source_id=source_id, scopes=scopes, token_id=token_id, expires_at=expires_at)
+    return Credential(
+        client_id=client_id,
+        source_id=source_id,
+        scopes=scopes,
+        token_id=token_id,
+        expires_at=expires_at,
+        highest_priority=highest_priority,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from celery import shared_task
 from oauth2_provider.models import clear_expired
 
 
-@shared_task(name="security.clear_expired_tokens")  # type: ignore[untyped-decorator] # Celery has no types
+@shared_task  # type: ignore[untyped-decorator] # Celery has no types
 def clear_expired_tokens(**_unknown: Any) -> None:
     """Delete expired access tokens, in batches (CLEAR_EXPIRED_TOKENS_BATCH_SIZE); harmless to repeat."""
     clear_expired()

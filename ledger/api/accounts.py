@@ -18,6 +18,7 @@ from ledger.api.paging import envelope, page_of
 from ledger.api.problems import problem
 from ledger.api.rendering import account_document
 from ledger.api.requests import LedgerView, answer, body_of
+from ledger.api.schema import accounts as declared
 from ledger.messages import Malformed, Problem, decode, floor_problems, is_storable, metadata_problems
 
 
@@ -58,6 +59,7 @@ class AccountsView(LedgerView):
     required_scopes: ClassVar = {"POST": "accounts:write", "GET": "accounts:read"}
     query_parameters: ClassVar = frozenset({"prefix", "unit", "status", "order", "cursor", "limit"})
 
+    @declared.open_account
     def post(self, request: Request, **_path: str) -> HttpResponse:
         """Open an account: 201, or 200 where the same account was opened before, or 409 where another was."""
         body = decode(_account_decoder, body_of(request))
@@ -79,6 +81,7 @@ class AccountsView(LedgerView):
             headers={"Location": f"{request.path}/{account.code}"} if account.code.isascii() else {},
         )
 
+    @declared.list_accounts
     def get(self, request: Request, **_path: str) -> HttpResponse:
         """List accounts by code."""
         query = self.query()
@@ -105,6 +108,7 @@ class AccountsBatchView(LedgerView):
 
     required_scopes: ClassVar = {"POST": "accounts:write"}
 
+    @declared.open_accounts
     def post(self, request: Request, **_path: str) -> HttpResponse:
         """Open up to 10,000 accounts; one result each, in order."""
         body = decode(_accounts_decoder, body_of(request))
@@ -122,11 +126,13 @@ class AccountView(LedgerView):
 
     required_scopes: ClassVar = {"GET": "accounts:read", "PATCH": "accounts:write"}
 
+    @declared.read_account
     def get(self, request: Request, *, code: str, **_path: str) -> HttpResponse:
         """Return an account's attributes."""
         self.query()
         return answer(account_document(self.account(code)))
 
+    @declared.change_account
     def patch(self, request: Request, *, code: str, **_path: str) -> HttpResponse:
         """Change name, metadata, status or floor. Each change is recorded with who, when, before and after."""
         account = self.account(code)

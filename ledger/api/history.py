@@ -13,6 +13,7 @@ from ledger.api.operations import order_of, window_of
 from ledger.api.paging import envelope, page_of
 from ledger.api.rendering import balance_document, time_text
 from ledger.api.requests import LedgerView, answer, time_of
+from ledger.api.schema import history as declared
 from ledger.messages import Malformed, Problem
 from ledger.queries import HistoryRow
 
@@ -23,6 +24,7 @@ class BalanceView(LedgerView):
     required_scopes: ClassVar = {"GET": "accounts:read"}
     query_parameters: ClassVar = frozenset({"at", "effective_at"})
 
+    @declared.read_balance
     def get(self, request: Request, *, code: str, **_path: str) -> HttpResponse:
         """Return a balance. The weak ETag changes with the amounts."""
         query, account = self.query(), self.facts(code)
@@ -50,6 +52,7 @@ class EntriesView(LedgerView):
     required_scopes: ClassVar = {"GET": "accounts:read"}
     query_parameters: ClassVar = frozenset({"from", "to", "order", "cursor", "limit"})
 
+    @declared.list_entries
     def get(self, request: Request, *, code: str, **_path: str) -> HttpResponse:
         """Return entries recorded in [from, to) with the balance after each.
 

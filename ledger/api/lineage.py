@@ -10,6 +10,7 @@ from ledger import queries
 from ledger.api.operations import operation_id_of
 from ledger.api.rendering import entry_document, operation_document, time_text
 from ledger.api.requests import LedgerView, answer
+from ledger.api.schema import lineage as declared
 from ledger.contracts import PostedEntry
 from ledger.models import Operation
 
@@ -19,6 +20,7 @@ class LineageView(LedgerView):
 
     required_scopes: ClassVar = {"GET": "operations:read"}
 
+    @declared.read_lineage
     def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Return all that is known of how an operation came to be and what followed from it."""
         self.query()
@@ -31,6 +33,7 @@ class EntryView(LedgerView):
 
     required_scopes: ClassVar = {"GET": "operations:read"}
 
+    @declared.read_entry
     def get(self, request: Request, *, entry: str, **_path: str) -> HttpResponse:
         """Return an entry and the way back to its message."""
         self.query()

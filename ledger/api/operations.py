@@ -5,12 +5,15 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from ledger import pipeline, queries
+from ledger import inbox, queries
 from ledger.api.paging import Page, envelope, page_of
 from ledger.api.problems import refused, replayed_header
 from ledger.api.rendering import operation_document, posted_document
 from ledger.api.requests import LedgerView, answer, body_of, key_of, time_of
-from ledger.contracts import ACCEPTED, Message
+from ledger.api.schema import operations as declared
+from ledger.api.waiting import accepted_for_later, priority_asked
+from ledger.contracts import ACCEPTED, KEY_REUSED, Message, Priority, Receipt
+from ledger.merging import merger
 from ledger.messages import Malformed, Problem, read_operation, read_reversal
 from ledger.queries import OperationFilter, Window
 
@@ -27,7 +30,10 @@ def operation_id_of(text: str) -> int:
 class _PostingView(LedgerView):
     def accept(self, message: Message) -> HttpResponse:
         """Pass one message through the one door and tell its outcome: 201 with the operation, or 422."""
-        receipt = pipeline.accept(book_id=self.book_id, messages=[message])[0]
+        priority = priority_asked(self.request, highest=self.credential.highest_priority)
+        if priority is not None:
+            return self._store(message, priority)
+        receipt = merger.accept_one(book_id=self.book_id, message=message)
         if receipt.outcome != ACCEPTED:
             return refused(receipt, request_id=self.request_id)
         if receipt.replayed:
@@ -39,6 +45,14 @@ class _PostingView(LedgerView):
         location = f"{self.request.path.partition('/operations')[0]}/operations/{receipt.operation_id}"
         return answer(document, status=201, headers={"Location": location, **replayed_header(receipt)})
 
+    def _store(self, message: Message, priority: Priority) -> HttpResponse:
+        """Store one message for later: 202; a message that is settled is answered like a replay."""
+        queries.originals(book_id=self.book_id, ids=[] if message.reverses is None else [message.reverses])
+        stored = inbox.put(book_id=self.book_id, messages=[message], priority=priority)[0]
+        if stored.state == KEY_REUSED:
+            return refused(Receipt(stored.operation_id or 0, KEY_REUSED, replayed=True), request_id=self.request_id)
+        return accepted_for_later(self.request, key=message.key, stored=stored)
+
 
 class OperationsView(_PostingView):
     """`/operations`: post one operation, list operations."""
@@ -48,10 +62,12 @@ class OperationsView(_PostingView):
         {"key", "account", "outcome", "from", "to", "metadata.*", "order", "cursor", "limit"}
     )
 
+    @declared.post_operation
     def post(self, request: Request, **_path: str) -> HttpResponse:
         """Post an operation: one entry is an increment or decrement, several are a group."""
         return self.accept(read_operation(body=body_of(request), key=key_of(request), **self.sender))
 
+    @declared.list_operations
     def get(self, request: Request, **_path: str) -> HttpResponse:
         """List operations, newest first; every filter can be combined with every other."""
         query = self.query()
@@ -87,6 +103,7 @@ class OperationView(LedgerView):
 
     required_scopes: ClassVar = {"GET": "operations:read"}
 
+    @declared.read_operation
     def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Return one operation, accepted or refused."""
         self.query()
@@ -99,6 +116,7 @@ class ReversalView(_PostingView):
 
     required_scopes: ClassVar = {"POST": "operations:write"}
 
+    @declared.reverse_operation
     def post(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Reverse an operation."""
         message = read_reversal(

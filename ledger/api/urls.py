@@ -7,6 +7,7 @@ from ledger.api.batches import BatchesView
 from ledger.api.history import BalanceView, EntriesView
 from ledger.api.lineage import EntryView, LineageView
 from ledger.api.operations import OperationsView, OperationView, ReversalView
+from ledger.api.waiting import MessagesView
 
 urlpatterns = [
     path("accounts", AccountsView.as_view(), name="accounts"),
@@ -19,5 +20,6 @@ urlpatterns = [
     path("operations/<str:operation>/reversal", ReversalView.as_view(), name="reversal"),
     path("operations/<str:operation>/lineage", LineageView.as_view(), name="lineage"),
     path("entries/<str:entry>", EntryView.as_view(), name="entry"),
+    path("messages", MessagesView.as_view(), name="messages"),
     path("batches", BatchesView.as_view(), name="batches"),
 ]

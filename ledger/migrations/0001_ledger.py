@@ -17,6 +17,9 @@ class Migration(migrations.Migration):
             "balance_v1",
             "pass_gate_v1",
             "judge_floors_v1",
+            "inbox",
+            "put_inbox_v1",
+            "take_inbox_v1",
             "post_v1",
             "change_account_v1",
         )

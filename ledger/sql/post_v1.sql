@@ -2,7 +2,8 @@
 -- batch of one.
 -- Inputs:    book; parallel arrays with one element for each operation (p_refusal: a code the caller already found, else NULL; p_effective
 --            NULL = as recorded; p_reverses NULL as a whole when nothing is reversed); parallel arrays with one element for each entry of
---            the operations not refused (e_ordinal: 1-based place of its operation); p_all: refuse every operation when one is refused.
+--            the operations not refused (e_ordinal: 1-based place of its operation); p_all: refuse every operation when one is refused;
+--            p_inbox: the inbox rows that these operations are, which leave it now (NULL as a whole for none).
 -- Result:    operation ids (of the original, where the key was used before), outcomes ('accepted', a refusal code, 'key_reused'), whether the
 --            key was used before, the recorded time of what is new, entry ids aligned with the entries (NULL where none was written).
 -- Invariants: I5 the transaction id comes first. I6 the key decides before any other check; keys are claimed in sorted order and then
@@ -13,7 +14,7 @@
 CREATE FUNCTION public.ledger_post_v1(
   p_book integer, p_source bigint[], p_key text[], p_kind text[], p_message bytea[], p_hash bytea[], p_credential text[],
   p_received timestamptz[], p_effective timestamptz[], p_reverses bigint[], p_metadata jsonb[], p_refusal text[],
-  e_ordinal integer[], e_account bigint[], e_amount numeric[], p_all boolean,
+  e_ordinal integer[], e_account bigint[], e_amount numeric[], p_all boolean, p_inbox bigint[] DEFAULT NULL,
   OUT o_operation bigint[], OUT o_outcome text[], OUT o_replayed boolean[], OUT o_recorded timestamptz, OUT o_entry bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -119,6 +120,8 @@ BEGIN
                     array_agg(DISTINCT e.account) FILTER (WHERE e.id IS NULL) AS refused_accounts
              FROM unnest(e_ordinal, e_account, o_entry) e(ordinal, account, id) GROUP BY e.ordinal) bounds ON bounds.ordinal = u.ordinal
   WHERE NOT u.replayed;
+
+  IF p_inbox IS NOT NULL THEN DELETE FROM ledger_inbox i WHERE i.id = ANY (p_inbox); END IF;
 
   -- 6. Outcomes; a repeated key of this batch shares the outcome of its first occurrence.
   SELECT array_agg(CASE WHEN u.replayed AND u.outcome IS NULL

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -78,14 +78,16 @@ def test_a_wrong_row_is_named_by_its_line(tmp_path: Path, text: str, sentence: s
 
 # --- Talking to the server ------------------------------------------------------------------------------------------
 
-Answers = Iterator[httpx.Response | httpx.TransportError]
+Answer = httpx.Response | httpx.TransportError
 
 
-def api_with(answers: Answers, seen: list[httpx.Request] | None = None) -> bank_year.Api:
+def api_with(answers: Iterable[Answer], seen: list[httpx.Request] | None = None) -> bank_year.Api:
+    waiting = iter(answers)
+
     def answer(request: httpx.Request) -> httpx.Response:
         if seen is not None:
             seen.append(request)
-        given = next(answers)
+        given = next(waiting)
         if isinstance(given, httpx.TransportError):
             raise given
         return given
@@ -97,20 +99,20 @@ def api_with(answers: Answers, seen: list[httpx.Request] | None = None) -> bank_
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     pauses: list[float] = []
-    monkeypatch.setattr(bank_year.time, "sleep", pauses.append)
+    monkeypatch.setattr("examples.bank_year.time.sleep", pauses.append)
     return pauses
 
 
 def test_a_broken_request_is_sent_again_with_the_same_keys(no_pauses: list[float]) -> None:
     row = bank_year.Row("7", "berka:42", Decimal("900.10"), "1993-01-05T00:00:00Z")
     seen: list[httpx.Request] = []
-    answers = [
+    answers: list[Answer] = [
         httpx.ReadError("connection reset"),
         httpx.Response(503),
         httpx.Response(200, json={"results": [{"key": "7", "status": "replayed", "id": "1"}]}),
     ]
 
-    outcome = bank_year.post_rows(api_with(iter(answers), seen), [row], batch_rows=1000)
+    outcome = bank_year.post_rows(api_with(answers, seen), [row], batch_rows=1000)
 
     assert (outcome.created, outcome.replayed, outcome.refused) == (0, 1, [])
     assert len({request.content for request in seen}) == 1
@@ -145,7 +147,7 @@ def test_an_expired_token_is_renewed_once() -> None:
         httpx.Response(200, json={"access_token": "second", "expires_in": 3600}),
         httpx.Response(200, json={"balance": "1.00"}),
     ]
-    api = api_with(iter(answers), seen)
+    api = api_with(answers, seen)
 
     api.log_in()
     answer = api.call("GET", "/api/v1/accounts/a/balance")
@@ -168,23 +170,23 @@ def test_an_expired_token_is_renewed_once() -> None:
         (lambda: httpx.ConnectError("refused"), "cannot reach http://ledger.test"),
     ],
 )
-def test_a_failed_log_in_is_one_sentence(answer: Callable[[], httpx.Response], sentence: str) -> None:
+def test_a_failed_log_in_is_one_sentence(answer: Callable[[], Answer], sentence: str) -> None:
     with pytest.raises(bank_year.LoadError, match=sentence):
-        api_with(iter([answer()])).log_in()
+        api_with([answer()]).log_in()
 
 
 def test_a_refused_call_gives_the_code_of_the_server() -> None:
     problem = {"title": "Forbidden", "code": "scope_missing", "detail": "The token lacks operations:write."}
 
     with pytest.raises(bank_year.LoadError, match="403: scope_missing: The token lacks operations:write"):
-        api_with(iter([httpx.Response(403, json=problem)])).call("POST", "/api/v1/batches", {})
+        api_with([httpx.Response(403, json=problem)]).call("POST", "/api/v1/batches", {})
 
 
 def test_a_refused_operation_is_reported_and_does_not_stop_the_others() -> None:
     rows = [bank_year.Row(key, "a", Decimal(1), "1993-01-05T00:00:00Z") for key in ("1", "2")]
     results = [{"key": "1", "status": "refused", "code": "account_closed"}, {"key": "2", "status": "created"}]
 
-    outcome = bank_year.post_rows(api_with(iter([httpx.Response(200, json={"results": results})])), rows, batch_rows=9)
+    outcome = bank_year.post_rows(api_with([httpx.Response(200, json={"results": results})]), rows, batch_rows=9)
 
     assert outcome.refused == ["1: account_closed"]
     assert outcome.created == 1
@@ -193,7 +195,7 @@ def test_a_refused_operation_is_reported_and_does_not_stop_the_others() -> None:
 def test_a_balance_that_differs_is_told_with_both_numbers() -> None:
     answers = [httpx.Response(200, json={"balance": "1.00"}), httpx.Response(200, json={"balance": "2.01"})]
 
-    differences = bank_year.compare_balances(api_with(iter(answers)), {"a": Decimal(1), "b": Decimal(2)})
+    differences = bank_year.compare_balances(api_with(answers), {"a": Decimal(1), "b": Decimal(2)})
 
     assert differences == ["b: balance 2.01, rows 2"]
 

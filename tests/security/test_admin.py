@@ -40,12 +40,19 @@ def test_it_changes_the_name_and_the_scopes_and_nothing_else(browser, shop):
     before = Client.objects.get(client_id=shop.client_id)
 
     response = browser.post(
-        change_page(shop), {"name": name, "allowed_scopes": ["accounts:read"], "client_id": "x", "client_secret": "y"}
+        change_page(shop),
+        {
+            "name": name,
+            "allowed_scopes": ["accounts:read"],
+            "highest_priority": "bulk",
+            "client_id": "x",
+            "client_secret": "y",
+        },
     )
 
     after = Client.objects.get(client_id=shop.client_id)
     assert response.status_code == 302
-    assert (after.name, after.allowed_scopes) == (name, "accounts:read")
+    assert (after.name, after.allowed_scopes, after.highest_priority) == (name, "accounts:read", "bulk")
     assert (after.client_secret, after.source_id) == (before.client_secret, before.source_id)
     assert shop.post("/oauth/token/", grant_type="client_credentials").json()["scope"] == "accounts:read"
 
@@ -62,7 +69,9 @@ def test_it_shows_a_refused_change_in_the_form(browser, shop, form):
 
 
 def test_it_shows_that_a_name_is_taken(browser, shop, till):
-    response = browser.post(change_page(shop), {"name": till.name, "allowed_scopes": ["accounts:read"]})
+    response = browser.post(
+        change_page(shop), {"name": till.name, "allowed_scopes": ["accounts:read"], "highest_priority": "normal"}
+    )
 
     assert response.status_code == 200
     assert "already exists" in response.content.decode()

@@ -4,6 +4,7 @@ import base64
 import logging
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client as Browser
 from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 
@@ -276,6 +277,18 @@ def test_it_publishes_where_and_how_tokens_are_got():
     }
     assert {"accounts:read", "operations:write"} <= set(response.json()["scopes_supported"])
     assert Browser().post("/.well-known/oauth-authorization-server").status_code == 405
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_it_answers_503_while_the_storage_is_away(shop, monkeypatch, kind):
+    def fail(*_args):
+        raise kind("the connection is lost")
+
+    monkeypatch.setattr("security.api.TokenEndpoint.answer", fail)
+
+    response = shop.post("/oauth/token/", **GRANT)
+
+    assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
 
 
 def test_it_logs_neither_secrets_nor_tokens(shop, caplog):

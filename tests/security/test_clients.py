@@ -165,6 +165,7 @@ def test_it_renames_a_client_but_not_its_source(shop, till):
 
 
 def test_it_clears_expired_tokens_and_no_others(shop):
+    assert clear_expired_tokens.name == "security.tasks.clear_expired_tokens"  # billing_project.beat names it
     shop.token()
     shop.token()
     tokens = get_access_token_model().objects.filter(application__client_id=shop.client_id).order_by("id")

@@ -21,6 +21,12 @@ class Command(BaseCommand):
         create = acts.add_parser("create", help="create a client and print its secret, once")
         create.add_argument("name", metavar="NAME")
         create.add_argument("--scopes", required=True, help='for example "accounts:read operations:write"')
+        create.add_argument(
+            "--highest-priority",
+            choices=["critical", "normal", "bulk"],
+            default="normal",
+            help="the highest class in which its messages may wait",
+        )
         acts.add_parser("list", help="list all clients, also revoked ones")
         rotate = acts.add_parser("rotate", help="replace a client's secret and print the new one, once")
         rotate.add_argument("client_id", metavar="CLIENT_ID")
@@ -41,8 +47,10 @@ class Command(BaseCommand):
         for row in rows:
             self.stdout.write("".join(f"{label}: {value}\n" for label, value in row.items() if value is not None))
 
-    def _create(self, *, name: str, scopes: str, **_options: Any) -> list[dict[str, str]]:
-        client, secret = create_client(name=name, scopes=scopes.split(), now=timezone.now())
+    def _create(self, *, name: str, scopes: str, highest_priority: str, **_options: Any) -> list[dict[str, str]]:
+        client, secret = create_client(
+            name=name, scopes=scopes.split(), now=timezone.now(), highest_priority=highest_priority
+        )
         return [
             {
                 "name": client.name,

@@ -1,0 +1,2 @@
+-- The limit of everything that asks the database at all: a statement that does nothing.
+SELECT 1;

@@ -1,0 +1,1 @@
+"""Clients of the REST API to read and to start from; none imports the service."""

@@ -1,0 +1,27 @@
+-- ledger_put_inbox_v1: stores messages that will be posted later; one row of the result for each, in input order.
+-- Inputs:    book; parallel arrays with one element for each message; the priority class of all of them.
+-- Result:    'waiting', 'key_reused', or the outcome of the operation that the key already has, with that operation's id.
+-- Invariant: I6 the key decides first; I15. Keys are inserted in sorted order. Waits: the same key being stored at the same time.
+-- Cost:      two index probes and one insert for each message.
+CREATE FUNCTION public.ledger_put_inbox_v1(
+  p_book integer, p_source bigint[], p_key text[], p_kind text[], p_message bytea[], p_hash bytea[], p_credential text[],
+  p_received timestamptz[], p_reverses bigint[], p_priority smallint)
+RETURNS TABLE (ordinal integer, state text, operation_id bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  INSERT INTO ledger_inbox (book_id, source_id, key, kind, message, message_hash, credential, received_at, reverses, priority)
+  SELECT p_book, u.source, u.key, u.kind, u.message, u.hash, u.credential, u.received, u.reverses, p_priority
+  FROM unnest(p_source, p_key, p_kind, p_message, p_hash, p_credential, p_received, p_reverses)
+    WITH ORDINALITY u(source, key, kind, message, hash, credential, received, reverses, ordinal)
+  WHERE NOT EXISTS (SELECT FROM ledger_operation_key k WHERE k.book_id = p_book AND k.source_id = u.source AND k.key = u.key)
+  ORDER BY u.source, u.key, u.ordinal
+  ON CONFLICT (book_id, source_id, key) DO NOTHING;
+  RETURN QUERY
+    SELECT u.ordinal::integer,
+           CASE WHEN coalesce(o.message_hash, i.message_hash) <> u.hash THEN 'key_reused' ELSE coalesce(o.outcome, 'waiting') END, o.id
+    FROM unnest(p_source, p_key, p_hash) WITH ORDINALITY u(source, key, hash, ordinal)
+    LEFT JOIN ledger_operation_key k ON k.book_id = p_book AND k.source_id = u.source AND k.key = u.key
+    LEFT JOIN ledger_operation o ON o.book_id = p_book AND o.id = k.operation_id
+    LEFT JOIN ledger_inbox i ON i.book_id = p_book AND i.source_id = u.source AND i.key = u.key
+    ORDER BY u.ordinal;
+END $$;
