@@ -84,6 +84,7 @@ class Account(AppendOnlyModel):
     floor = models.DecimalField(max_digits=38, decimal_places=0, null=True)
     gated = models.BooleanField()
     fast_debit_limit = models.DecimalField(max_digits=38, decimal_places=0, null=True)
+    fast_debit_fixed = models.BooleanField()
     opened_at = models.DateTimeField()
 
     class Meta:

@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from django_prometheus.exports import ExportToDjangoView
 
 from billing_project.api_schema import DocsView, SchemaView
+from billing_project.exposition import metrics
 from billing_project.health import livez, readyz
 from ledger.api.urls import urlpatterns as ledger_routes
 
@@ -23,5 +23,5 @@ urlpatterns = [
     path("api/docs", DocsView.as_view(), name="docs"),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
-    path("metrics", ExportToDjangoView, name="metrics"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -1,4 +1,4 @@
-"""The aggregator: snapshots and turnover of each book, taken from mark to mark. The SQL is in sql/aggregate_v1.sql.
+"""The aggregator: snapshots, turnover and fast debit limits of each book, taken from mark to mark. The SQL is in sql/.
 
 It runs from beat, follows the posters at its own pace, and can be run by hand or twice at once without harm.
 """
@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from django.db import connection
 
 from accounts.models import Book
+from appendonly.sqlfiles import read_sql
 from ledger import grid, marks
-from ledger.limits import AGGREGATE_STEP_IDS, AGGREGATE_STEPS_PER_RUN, SNAPSHOT_TAIL_ENTRIES
+from ledger.limits import (
+    AGGREGATE_STEP_IDS,
+    AGGREGATE_STEPS_PER_RUN,
+    FAST_LIMITS_PER_RUN,
+    SNAPSHOT_TAIL_ENTRIES,
+)
 from ledger.posting import execute
 
 _STEP = "SELECT public.ledger_aggregate_v1(%b::int, %b::bigint, %b::bigint, %b::bigint)"
-_DRIFT = """
-    SELECT count(*) FROM ledger_snapshot s WHERE s.book_id = %s AND s.balance IS DISTINCT FROM (
-      SELECT sum(e.amount) FROM ledger_entry e
-      WHERE e.book_id = s.book_id AND e.account_id = s.account_id AND e.id <= s.entry_id)
-"""
+_PROGRESS = "SELECT coalesce((SELECT p.entry_id FROM public.ledger_progress p WHERE p.book_id = %b::int), 0)"
+_DUE = "SELECT * FROM public.ledger_fast_limits_due_v1(%s::int, %s::bigint, %s::bigint, %s::int)"
+_SET = "SELECT public.ledger_set_fast_limit_v1(%b::int, %b::bigint)"
+_FORGET = "SELECT public.ledger_forget_aggregates_v1(%b::int)"
+_DRIFT = read_sql("ledger/sql/read/drift.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,14 @@ class Run:
 
     safe_entry_id: int
     progress: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How many snapshots and days of turnover differ from their entries: always 0, or a defect."""
+
+    snapshots: int
+    turnovers: int
 
 
 def run() -> Run:
@@ -37,17 +51,38 @@ def run() -> Run:
 def aggregate(*, book_id: int, safe: int) -> int:
     """Bring one book's aggregates up to a safe entry id, in bounded steps; return how far they got."""
     grid.repeat(book_id=book_id, safe=safe)
-    progress = -1
+    start = progress = int(execute(_PROGRESS, (book_id,))[0])
     for _ in range(AGGREGATE_STEPS_PER_RUN):
-        reached = int(execute(_STEP, (book_id, safe, AGGREGATE_STEP_IDS, SNAPSHOT_TAIL_ENTRIES))[0])
-        if reached == progress or reached >= safe:
-            return reached
-        progress = reached
+        if progress >= safe:
+            break
+        progress = int(execute(_STEP, (book_id, safe, AGGREGATE_STEP_IDS, SNAPSHOT_TAIL_ENTRIES))[0])
+    if progress > start:
+        _set_fast_limits(book_id, start, progress)
     return progress
 
 
-def snapshot_drift(*, book_id: int) -> int:
-    """Return how many snapshots of a book differ from the sum of their entries: always 0, or a defect."""
+def rebuild(*, book_id: int) -> int:
+    """Make a book's snapshots and turnover anew from its entries; return the entry id they reach. Posting goes on meanwhile."""
+    execute(_FORGET, (book_id,))
+    safe = marks.take_and_close()
+    progress = 0
+    while progress < safe:
+        progress = int(execute(_STEP, (book_id, safe, AGGREGATE_STEP_IDS, SNAPSHOT_TAIL_ENTRIES))[0])
+    return progress
+
+
+def drift(*, book_id: int) -> Drift:
+    """Compare every snapshot and every day of turnover of a book with its entries. Reads all of them."""
     with connection.cursor() as cursor:
-        cursor.execute(_DRIFT, (book_id,))
-        return int(cursor.fetchone()[0])
+        cursor.execute(_DRIFT, {"book": book_id})
+        snapshots, turnovers = cursor.fetchone()
+    return Drift(int(snapshots), int(turnovers))
+
+
+def _set_fast_limits(book_id: int, start: int, end: int) -> None:
+    """Set the limits that the new entries put off, each in a transaction of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, (book_id, start, end, FAST_LIMITS_PER_RUN))
+        due = [row[0] for row in cursor.fetchall()]
+    for account_id in due:
+        execute(_SET, (book_id, account_id))

@@ -23,8 +23,8 @@ PAGE_ROWS_MAX = 500
 WRITERS_END_SECONDS_MAX = 5.0
 # A balance in the grid is a hint with an end, so that what no message corrected corrects itself.
 GRID_SECONDS_MAX = 300
-# A hash with more entries than this is dropped and read anew from a fresh snapshot.
-GRID_ENTRIES_MAX = 512
+# A hash with more entries than this is dropped and read anew from a fresh snapshot: a second or two of a hot account.
+GRID_ENTRIES_MAX = 4_096
 # The grid is never waited for: slower than SQL is useless.
 GRID_TIMEOUT_SECONDS = 0.2
 # After a failure the grid is left alone for this long, so that its absence costs nothing.
@@ -34,8 +34,9 @@ ERRORS_TOLD_MAX = 100
 # One step of the aggregator, and how many steps one beat may take.
 AGGREGATE_STEP_IDS = 100_000
 AGGREGATE_STEPS_PER_RUN = 50
-# Accounts get a snapshot when their tail has grown to this: a page of index entries.
-SNAPSHOT_TAIL_ENTRIES = 64
+# Accounts get a snapshot when their tail has grown to this. Until vacuum has seen them, the entries of a tail may lie on as many
+# pages as they are, and a balance must read 20 at most, of which the indexes and the account take a dozen.
+SNAPSHOT_TAIL_ENTRIES = 8
 # So many requests of one process post side by side; what comes on top is merged. Measured in benchmarks/.
 DIRECT_POSTINGS_MAX = 4
 # The most that one merged call takes: a few tens of milliseconds, so nobody waits long for the next.
@@ -45,3 +46,5 @@ INBOX_TAKE_ROWS = 500
 INBOX_LEASE_SECONDS = 60
 # How many takes one ring of the bell may make, so that a worker returns to its queue now and then.
 INBOX_TAKES_PER_RUN = 200
+# Each takes an account's exclusive lock for about a millisecond; more follows a second later.
+FAST_LIMITS_PER_RUN = 200

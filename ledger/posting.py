@@ -4,13 +4,16 @@ The call is a transaction of its own: no lock is held across a round trip. Nothi
 with the same keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
+from weakref import WeakSet
 
+import msgspec
 import psycopg
 from django.db import connection
-from psycopg.types.json import Jsonb
 
+from ledger import arrays
 from ledger.contracts import ACCEPTED, Draft, Message, PostedEntry, Receipt
 
 _POST = (
@@ -18,31 +21,33 @@ _POST = (
     "%b::int, %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::timestamptz[],"
     " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[])"
 )
+_INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
+_prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 
 def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], all_or_nothing: bool) -> list[Receipt]:
     """Post drafts of messages, at most POST_OPERATIONS_PER_CALL unless all or nothing; one receipt each, in order."""
-    accounts = [account for draft in drafts for account, _ in draft.entries]
+    entries = [entry for draft in drafts for entry in draft.entries]
     row = execute(
         _POST,
         (
             book_id,
-            [message.source_id for message in messages],
-            [message.key for message in messages],
-            [str(message.kind) for message in messages],
-            [message.body for message in messages],
-            [message.message_hash for message in messages],
-            [message.credential for message in messages],
-            [message.received_at for message in messages],
-            [message.effective_at for message in messages],
-            _unless_all_none([message.reverses for message in messages]),
-            _unless_all_none([_jsonb(message.content.metadata) for message in messages]),
-            _unless_all_none([draft.refusal and str(draft.refusal) for draft in drafts]),
-            [ordinal for ordinal, draft in enumerate(drafts, 1) for _ in draft.entries],
-            [account.id for account in accounts],
-            [amount for draft in drafts for _, amount in draft.entries],
+            arrays.int8s([message.source_id for message in messages]),
+            arrays.texts([message.key for message in messages]),
+            arrays.texts([message.kind.value for message in messages]),
+            arrays.byteas([message.body for message in messages]),
+            arrays.byteas([message.message_hash for message in messages]),
+            arrays.texts([message.credential for message in messages]),
+            arrays.moments([message.received_at for message in messages]),
+            arrays.moments([message.effective_at for message in messages]),
+            _unless_all_none(arrays.int8s, [message.reverses for message in messages]),
+            _unless_all_none(arrays.jsonbs, [_json(message.content.metadata) for message in messages]),
+            _unless_all_none(arrays.texts, [draft.refusal and draft.refusal.value for draft in drafts]),
+            arrays.int4s([ordinal for ordinal, draft in enumerate(drafts, 1) for _ in draft.entries]),
+            arrays.int8s([account.id for account, _ in entries]),
+            _amounts([amount for _, amount in entries]),
             all_or_nothing,
-            _unless_all_none([message.inbox_id for message in messages]),
+            _unless_all_none(arrays.int8s, [message.inbox_id for message in messages]),
         ),
     )
     return _receipts(drafts, *row)
@@ -55,6 +60,9 @@ def execute(statement: str, parameters: Sequence[Any]) -> Any:
     """
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
+    if raw not in _prepared:
+        arrays.register(raw)
+        _prepared.add(raw)
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         return cursor.execute(statement, parameters, prepare=True, binary=True).fetchone()
 
@@ -77,10 +85,17 @@ def _receipts(
     return receipts
 
 
-def _jsonb(value: dict[str, str] | None) -> Jsonb | None:
-    return None if value is None else Jsonb(value)
+def _amounts(amounts: list[int]) -> Any:
+    """Amounts beyond 64 bits go as numeric, by psycopg's own way; the others packed, and PostgreSQL widens them."""
+    if all(_INT8_MIN <= amount <= _INT8_MAX for amount in amounts):
+        return arrays.int8s(amounts)
+    return [Decimal(amount) for amount in amounts]
 
 
-def _unless_all_none(values: list[Any]) -> list[Any] | None:
-    """An array of nothing but NULL has no element type; the statement takes NULL for it."""
-    return values if any(value is not None for value in values) else None
+def _json(value: dict[str, str] | None) -> bytes | None:
+    return None if value is None else msgspec.json.encode(value)
+
+
+def _unless_all_none(pack: Callable[[list[Any]], arrays.PackedArray], values: list[Any]) -> arrays.PackedArray | None:
+    """Most calls have none of these: the statement then takes one NULL for the whole array."""
+    return pack(values) if any(value is not None for value in values) else None

@@ -61,7 +61,7 @@ class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no ty
     allowed_scopes: "models.TextField[str, str]" = models.TextField(
         validators=[validate_scopes], help_text="The scopes that this client may ask for, separated by spaces."
     )
-    highest_priority = models.CharField(
+    highest_priority: "models.CharField[str, str]" = models.CharField(
         max_length=16,
         choices=[("critical", "Critical"), ("normal", "Normal"), ("bulk", "Bulk")],
         default="normal",

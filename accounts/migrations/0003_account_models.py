@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('floor', models.DecimalField(decimal_places=0, max_digits=38, null=True)),
                 ('gated', models.BooleanField()),
                 ('fast_debit_limit', models.DecimalField(decimal_places=0, max_digits=38, null=True)),
+                ('fast_debit_fixed', models.BooleanField()),
                 ('opened_at', models.DateTimeField()),
             ],
             options={

@@ -14,7 +14,10 @@ CREATE TABLE public.accounts_account (
   floor numeric(38,0),
   -- Once gated, decrements pass the headroom gate; set before a first floor binds and never taken back.
   gated boolean NOT NULL DEFAULT false CHECK (gated OR floor IS NULL),
+  -- The most that one posting call may take without being judged one by one (M of the gate). The aggregator sets it from the
+  -- headroom, unless a person fixed it.
   fast_debit_limit numeric(38,0) CHECK (fast_debit_limit > 0),
+  fast_debit_fixed boolean NOT NULL DEFAULT false,
   opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (book_id, id),
   UNIQUE (book_id, code)
@@ -41,7 +44,7 @@ SELECT public.appendonly_guard('public.accounts_unit');
 -- The attributes of an account that may change, as one document.
 CREATE FUNCTION public.accounts_attributes(a public.accounts_account) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('name', a.name, 'metadata', a.metadata, 'status', a.status, 'floor', a.floor::text,
-                            'fast_debit_limit', a.fast_debit_limit::text)
+                            'fast_debit_limit', CASE WHEN a.fast_debit_fixed THEN a.fast_debit_limit::text END)
 $$;
 
 -- Who and why come from the two settings of the changing transaction; a change without them is still recorded.

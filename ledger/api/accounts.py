@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import msgspec
 from django.http import HttpResponse
@@ -22,7 +23,7 @@ from ledger.api.schema import accounts as declared
 from ledger.messages import Malformed, Problem, decode, floor_problems, is_storable, metadata_problems
 
 
-class AccountBody(msgspec.Struct, forbid_unknown_fields=True):
+class AccountBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """An account to open."""
 
     code: str
@@ -50,6 +51,8 @@ class AccountPatch(msgspec.Struct, forbid_unknown_fields=True):
 _account_decoder = msgspec.json.Decoder(AccountBody)
 _accounts_decoder = msgspec.json.Decoder(AccountsBody)
 _patch_decoder = msgspec.json.Decoder(AccountPatch)
+# What stands in a path after `accounts/` for something else: our own call, and the way up, which clients take by themselves.
+_UNADDRESSABLE = {"batch", ".", ".."}
 _STATUSES = (AccountStatus.OPEN, AccountStatus.FROZEN, AccountStatus.CLOSED)
 
 
@@ -78,7 +81,7 @@ class AccountsView(LedgerView):
         return answer(
             account_document(account),
             status=201 if opened is Opened.CREATED else 200,
-            headers={"Location": f"{request.path}/{account.code}"} if account.code.isascii() else {},
+            headers={"Location": f"{request.path}/{quote(account.code, safe=':')}"},
         )
 
     @declared.list_accounts
@@ -168,6 +171,10 @@ def _problems(body: AccountBody, pointer: str) -> Iterator[Problem]:
     if not is_account_code(body.code):
         detail = "A code has 1 to 128 characters: letters and digits of any script, and : . _ -"
         yield Problem(f"{pointer}/code", "invalid_code", detail)
+    if body.code in _UNADDRESSABLE:
+        yield Problem(
+            f"{pointer}/code", "invalid_code", "This code could not be asked for: an address means another thing by it."
+        )
     if not is_storable(body.unit):
         yield Problem(f"{pointer}/unit", "invalid", "A unit has no NUL.")
     if body.floor is not None:

@@ -41,9 +41,12 @@ class BalanceView(LedgerView):
         document = balance_document(code=code, unit=account.unit, exponent=account.exponent, balance=balance)
         value = f"{code}|{document['balance']}|{document['available']}"
         etag = f'W/"{hashlib.sha256(value.encode()).hexdigest()[:20]}"'
-        if etag in request.META.get("HTTP_IF_NONE_MATCH", ""):
-            return HttpResponse(status=304, headers={"ETag": etag})
-        return answer(document, headers={"ETag": etag, "Cache-Control": "no-cache"})
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        known = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
+        # The comparison is the weak one (RFC 9110, section 13.1.2): with or without W/ it is the same.
+        if known == "*" or etag.removeprefix("W/") in known:
+            return HttpResponse(status=304, headers=headers)
+        return answer(document, headers=headers)
 
 
 class EntriesView(LedgerView):

@@ -12,11 +12,12 @@ from ledger.api.rendering import operation_document, posted_document
 from ledger.api.requests import LedgerView, answer, body_of, key_of, time_of
 from ledger.api.schema import operations as declared
 from ledger.api.waiting import accepted_for_later, priority_asked
-from ledger.contracts import ACCEPTED, KEY_REUSED, Message, Priority, Receipt
+from ledger.contracts import ACCEPTED, KEY_REUSED, Message, Priority, Receipt, Refusal
 from ledger.merging import merger
 from ledger.messages import Malformed, Problem, read_operation, read_reversal
 from ledger.queries import OperationFilter, Window
 
+_OUTCOMES = (ACCEPTED, *Refusal)
 _ID_DIGITS_MAX = 18  # fewer than 2**63 has, more than any sequence reaches
 
 
@@ -82,6 +83,8 @@ class OperationsView(_PostingView):
         metadata = {
             name.removeprefix("metadata."): value for name, value in query.items() if name.startswith("metadata.")
         }
+        if query.get("outcome", ACCEPTED) not in _OUTCOMES:
+            raise Malformed([Problem("query:outcome", "invalid", f"outcome is one of {', '.join(_OUTCOMES)}.")])
         return OperationFilter(
             source_id=self.credential.source_id if "key" in query else None,
             key=query.get("key"),

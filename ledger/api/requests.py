@@ -6,6 +6,7 @@ Bodies are read as bytes and never parsed by Django, because a message is stored
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from django.http import HttpResponse
@@ -19,6 +20,8 @@ from accounts.queries import AccountFacts, account_by_code, book_id_of, facts_by
 from ledger.limits import BODY_BYTES_MAX
 from ledger.messages import Malformed, Problem, is_storable, read_time
 from security.authentication import Credential
+
+_READS = ("GET", "HEAD")
 
 
 class BodyTooLarge(APIException):
@@ -36,9 +39,11 @@ class LedgerView(APIView):
     query_parameters: ClassVar[frozenset[str]] = frozenset()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate and authorize, note the time, then find the book. Raises Book.DoesNotExist."""
+        """Authenticate and authorize, note the time, then find the book. Raises Malformed and Book.DoesNotExist."""
         super().initial(request, *args, **kwargs)
         self.received_at = datetime.now(UTC)
+        if request.method not in _READS:
+            self.query()
         self.book_id = book_id_of(kwargs.get("book", "main"))
 
     @property
@@ -77,25 +82,36 @@ class LedgerView(APIView):
 
     def query(self) -> dict[str, str]:
         """Return the query parameters. Raises Malformed for one that this call does not know, or twice the same."""
+        raw = self.request._request.META.get("QUERY_STRING", "")  # noqa: SLF001 - the request that DRF wraps
+        if not raw:
+            return {}
         parameters = self.request.query_params
+        known = self.query_parameters if self.request.method in _READS else frozenset[str]()
+        takes = f"This call takes {', '.join(sorted(known)) or 'no parameters'}."
         problems = [
-            Problem(
-                f"query:{name}", "unknown_parameter", f"This call takes: {', '.join(sorted(self.query_parameters))}."
-            )
+            Problem(f"query:{name}", "unknown_parameter", takes)
             for name in parameters
-            if name not in self.query_parameters and not self._is_metadata(name)
+            if name not in known and not ("metadata.*" in known and name.startswith("metadata."))
         ]
         problems += [
             Problem(f"query:{name}", "invalid", "Give this parameter once, without NUL.")
             for name, values in parameters.lists()
             if len(values) != 1 or not is_storable(values[0]) or not is_storable(name)
         ]
+        if not _is_utf8(raw):
+            problems.append(Problem("query:", "invalid", "A query is UTF-8, percent-encoded."))
         if problems:
             raise Malformed(problems)
         return {name: values[0] for name, values in parameters.lists()}
 
-    def _is_metadata(self, name: str) -> bool:
-        return "metadata.*" in self.query_parameters and name.startswith("metadata.")
+
+def _is_utf8(query_string: str) -> bool:
+    """Whether nothing would be lost on the way to text: Django replaces what is not UTF-8."""
+    try:
+        unquote_to_bytes(query_string.encode("latin-1")).decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def body_of(request: Request) -> bytes:

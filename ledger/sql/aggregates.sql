@@ -7,7 +7,8 @@ CREATE TABLE public.ledger_snapshot (
   balance numeric NOT NULL,
   PRIMARY KEY (book_id, account_id, entry_id) INCLUDE (balance)
 );
-SELECT public.appendonly_guard('public.ledger_snapshot');
+-- Snapshots are never changed; only a rebuild (ledger_forget_aggregates_v1) deletes them.
+SELECT public.appendonly_guard('public.ledger_snapshot', '{UPDATE,TRUNCATE}');
 -- Turnover: increments and decrements of an account by day (UTC) of effective time, over the entries up to the aggregator's progress.
 -- first_entry and last_entry bound the day's entries by id.
 CREATE TABLE public.ledger_turnover (

@@ -26,7 +26,8 @@ BEGIN
       status = coalesce(p_changes ->> 'status', a.status),
       gated = a.gated OR coalesce((p_changes ->> 'gated')::boolean, false),
       floor = CASE WHEN p_changes ? 'floor' THEN (p_changes ->> 'floor')::numeric ELSE a.floor END,
-      fast_debit_limit = CASE WHEN p_changes ? 'fast_debit_limit' THEN (p_changes ->> 'fast_debit_limit')::numeric ELSE a.fast_debit_limit END
+      fast_debit_limit = CASE WHEN p_changes ? 'fast_debit_limit' THEN (p_changes ->> 'fast_debit_limit')::numeric ELSE a.fast_debit_limit END,
+      fast_debit_fixed = CASE WHEN p_changes ? 'fast_debit_limit' THEN p_changes ->> 'fast_debit_limit' IS NOT NULL ELSE a.fast_debit_fixed END
     WHERE a.book_id = p_book AND a.id = p_account;
   END IF;
 END $$;

@@ -89,15 +89,17 @@ class Page:
     def message(self, key: str, entries: str, more: Mapping[str, Any] | None = None) -> Message:
         """The message of one row."""
         if entries.startswith("reverse "):
-            reverses = self.operation_id(entries.removeprefix("reverse "))
-            return messages.read_reversal(
-                body=msgspec.json.encode(more or {}), key=key, reverses=reverses, **self._sender()
-            )
+            return self.reversal_of_id(key, self.operation_id(entries.removeprefix("reverse ")), more)
         return self.message_of_body(key, msgspec.json.encode({"entries": _entries(entries), **(more or {})}))
 
     def message_of_body(self, key: str, body: bytes) -> Message:
         """The message of a body exactly as received."""
         return messages.read_operation(body=body, key=key, **self._sender())
+
+    def reversal_of_id(self, key: str, operation_id: int, more: Mapping[str, Any] | None = None) -> Message:
+        """The message that asks to reverse an operation, whoever posted it."""
+        body = msgspec.json.encode(more) if more else b""
+        return messages.read_reversal(body=body, key=key, reverses=operation_id, **self._sender())
 
     def change(self, account: str, **changes: Any) -> None:
         """Change an account's attributes, amounts written in the unit's scale. Raises ChangeRefused."""

@@ -122,5 +122,11 @@ post_batch = extend_schema(
             response_only=True,
             status_codes=["200"],
         ),
+        OpenApiExample(
+            "Stored",
+            value={"results": [{"key": "salary-42", "status": "waiting"}]},
+            response_only=True,
+            status_codes=["202"],
+        ),
     ],
 )

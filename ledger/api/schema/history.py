@@ -19,7 +19,9 @@ class BalanceSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="What is above the floor; null without a floor, and for a past moment."
     )
     as_of = serializers.DateTimeField(help_text="Everything recorded before this moment is counted.")
-    source = serializers.ChoiceField(["grid", "ledger"], help_text="Where the balance came from.")
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
+        ["grid", "ledger"], help_text="Where the balance came from."
+    )
 
 
 class HistoryEntrySerializer(serializers.Serializer[Any]):

@@ -36,7 +36,7 @@ class MessageSerializer(serializers.Serializer[Any]):
 class LineageSerializer(serializers.Serializer[Any]):
     """Where an operation came from and what came of it."""
 
-    source = SourceSerializer()
+    source = SourceSerializer()  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
     message = MessageSerializer()
     operation = OperationSerializer()
     reversed_by = serializers.CharField(allow_null=True, help_text="The operation that reversed it.")

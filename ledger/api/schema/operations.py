@@ -91,7 +91,9 @@ class OperationSerializer(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     book = serializers.CharField()
-    source = serializers.CharField(help_text="The client that sent it.")
+    source = serializers.CharField(  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
+        help_text="The client that sent it."
+    )
     key = serializers.CharField()
     kind = serializers.ChoiceField([str(kind) for kind in Kind])
     outcome = serializers.ChoiceField(OUTCOMES)

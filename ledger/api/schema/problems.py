@@ -57,7 +57,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="What went wrong, for programs. The list is complete for each call.")
     detail = serializers.CharField(help_text="What went wrong, for people.")
     request_id = serializers.CharField(help_text="Name it when you ask for help.")
-    errors = ErrorSerializer(many=True, required=False, help_text="Each place that is wrong, at most 100.")
+    errors = ErrorSerializer(  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
+        many=True, required=False, help_text="Each place that is wrong, at most 100."
+    )
     operation = serializers.CharField(required=False, help_text="The id under which a refused operation is stored.")
 
 
@@ -65,7 +67,7 @@ def problems(
     codes: Mapping[int, Sequence[str]], *, body: bool = False, examples: Sequence[OpenApiExample] = ()
 ) -> dict[tuple[int, str], OpenApiResponse]:
     """Return the error responses of a call: its own codes by status, and those that it shares with others."""
-    shared = [_ANY, _WITH_BODY] if body else [_ANY]
+    shared: list[Mapping[int, Sequence[str]]] = [_ANY, _WITH_BODY] if body else [_ANY]
     statuses = sorted({status for table in [*shared, codes] for status in table})
     return {
         (status, PROBLEM): OpenApiResponse(

@@ -1,0 +1,94 @@
+"""A poster without Django: one connection that calls the posting function, for what needs other processes, open
+transactions, or a database of its own.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+
+# A key, and its entries as (account id, minor units).
+Operation = tuple[str, Sequence[tuple[int, int]]]
+
+_POST = """
+    SELECT o_outcome, o_replayed FROM public.ledger_post_v1(
+      p_book => %(book)s::int, p_source => %(source)s::bigint[], p_key => %(key)s::text[], p_kind => %(kind)s::text[],
+      p_message => %(message)s::bytea[], p_hash => %(hash)s::bytea[], p_credential => %(credential)s::text[],
+      p_received => %(received)s::timestamptz[], p_effective => %(effective)s::timestamptz[], p_reverses => NULL,
+      p_metadata => NULL, p_refusal => NULL, e_ordinal => %(e_ordinal)s::int[], e_account => %(e_account)s::bigint[],
+      e_amount => %(e_amount)s::numeric[], p_all => %(all)s, p_inbox => NULL)
+"""
+
+
+@dataclass(frozen=True)
+class Book:
+    """A book in some database, with its source and its accounts by short names."""
+
+    id: int
+    source_id: int
+    accounts: dict[str, int]
+
+
+def open_book(owner_url: str, *accounts: str) -> Book:
+    """Open a book and accounts there: `"anna EUR floor 0"`, the floor in minor units."""
+    lines = [account.partition(" floor ") for account in accounts]
+    codes, units = zip(*(line[0].split() for line in lines), strict=True)
+    floors = [int(line[2]) if line[2] else None for line in lines]
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        book = connection.execute(
+            "INSERT INTO accounts_book (name, created_at) VALUES (gen_random_uuid(), now()) RETURNING id"
+        ).fetchone()
+        source = connection.execute(
+            "INSERT INTO security_source (kind, name, created_at) VALUES ('client', gen_random_uuid(), now()) RETURNING id"
+        ).fetchone()
+        assert book is not None
+        assert source is not None
+        opened = connection.execute(
+            "SELECT account_id FROM accounts_open_v1(%s, %s, %s,"
+            " ARRAY(SELECT u.id FROM unnest(%s::text[]) WITH ORDINALITY n(code, place)"
+            "       JOIN accounts_unit u ON u.code = n.code ORDER BY n.place),"
+            " %s, %s::jsonb[], %s::numeric[])",
+            (book[0], source[0], list(codes), list(units), [""] * len(codes), ["{}"] * len(codes), floors),
+        ).fetchall()
+    return Book(book[0], source[0], dict(zip(codes, (row[0] for row in opened), strict=True)))
+
+
+class Poster:
+    """Posts into one book over one connection; the caller decides about the transaction."""
+
+    def __init__(self, connection: psycopg.Connection, *, book_id: int, source_id: int) -> None:
+        self.connection = connection
+        self._book_id = book_id
+        self._source_id = source_id
+
+    def post(self, *operations: Operation, all_or_nothing: bool = False) -> list[str]:
+        """Post a batch; return the outcome of each, with "again" behind it for a replay."""
+        total = len(operations)
+        entries = [(ordinal, *entry) for ordinal, (_, own) in enumerate(operations, 1) for entry in own]
+        bodies = [repr(list(own)).encode() for _, own in operations]
+        row = self.connection.execute(
+            _POST,
+            {
+                "book": self._book_id,
+                "source": [self._source_id] * total,
+                "key": [key for key, _ in operations],
+                "kind": ["operation"] * total,
+                "message": bodies,
+                "hash": [hashlib.sha256(body).digest() for body in bodies],
+                "credential": [""] * total,
+                "received": [datetime.now(UTC)] * total,
+                "effective": [None] * total,
+                "e_ordinal": [entry[0] for entry in entries],
+                "e_account": [entry[1] for entry in entries],
+                "e_amount": [entry[2] for entry in entries],
+                "all": all_or_nothing,
+            },
+            prepare=True,
+        ).fetchone()
+        assert row is not None
+        return [
+            f"{outcome} again" if replayed and outcome != "key_reused" else outcome
+            for outcome, replayed in zip(*row, strict=True)
+        ]
