@@ -16,7 +16,6 @@ from django.db import connection
 from ledger import account_changes
 from ledger.account_changes import ChangeRefused
 from tests.ledger.page import Page
-from tests.ledger.poster import Poster
 
 SECONDS_MAX = 20
 
@@ -54,63 +53,114 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def waits_for_lock(page: Page, locktype: str) -> bool:
-    statement = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = %s AND database ="
-    return bool(page.query(f"{statement} (SELECT oid FROM pg_database WHERE datname = current_database()))", locktype)[0][0])
+def waits(page: Page, kind: str) -> bool:
+    """Whether somebody waits for a lock of this kind in this database."""
+    statement = (
+        "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE d.datname = current_database() AND NOT l.granted AND l.locktype = %s"
+    )
+    return bool(page.query(statement, kind)[0][0])
 
 
 @contextmanager
-def held(database_url: str, statement: str, *parameters: object) -> Iterator[psycopg.Connection]:
-    """Hold what a statement locks, until the block ends or the connection is committed."""
-    with psycopg.connect(database_url) as connection:
+def held(url: str, statement: str, *parameters: object) -> Iterator[psycopg.Connection]:
+    """Hold what a statement locks, until the connection is committed or the block ends."""
+    with psycopg.connect(url) as connection:
         connection.execute(statement, parameters)
         yield connection
 
 
 @pytest.fixture
 def page() -> Page:
-    page = Page.open_new("anna EUR", "till EUR floor 0.00")
+    page = Page.open_new("anna EUR", "ben EUR", "till EUR floor 0.00")
     page.write(("float", "till 100.00", "accepted"))
     return page
 
 
-# What each change must do with a posting of 10.00 from anna that had read the old attributes: it is waited for.
+@contextmanager
+def posting_under_way(page: Page, url: str, entries: str) -> Iterator[Background]:
+    """A posting that has read the accounts and waits for the till's lock, until the block ends."""
+    with held(url, "SELECT pg_advisory_xact_lock(%s)", page.id("till")):
+        posting = Background(lambda: page.accept([page.message("under way", f"{entries}, till -1.00, ben 1.00")]))
+        wait_until(lambda: waits(page, "advisory"))
+        yield posting
+
+
+def assert_it_waits(change: Background) -> None:
+    """Give a change that does not wait every opportunity to end."""
+    for _ in range(20):
+        assert change.running
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize(
-    ("changes", "refused"),
+    ("changes", "seen", "told"),
     [
-        ({"status": "frozen"}, None),
-        ({"floor": "-10.00"}, None),
-        ({"floor": "0.00"}, None),
-        ({"status": "closed"}, "balance_not_zero"),
+        ({"status": "frozen"}, "status = 'frozen'", None),
+        ({"floor": "0.00"}, "gated", None),
+        ({"status": "closed"}, "status = 'closing'", "balance_not_zero"),
     ],
 )
-def test_it_waits_for_a_posting_that_had_read_the_old_attributes(
-    page: Page, changes: dict[str, str], refused: str | None, database_url: str, database_owner_url: str
+def test_it_waits_for_a_posting_that_began_while_the_change_was_being_made(
+    page: Page, changes: dict[str, str], seen: str, told: str | None, database_url: str, database_owner_url: str
 ) -> None:
-    # The change is held between drawing its transaction id and its commit; meanwhile a posting begins, reads what is
-    # committed, and waits for the till's lock. So its transaction is younger than the change's, and yet it had read
-    # the old attributes.
-    with (
-        held(database_url, "SELECT pg_advisory_xact_lock(%s)", page.id("till")) as till,
-        held(database_owner_url, "LOCK TABLE accounts_account IN SHARE ROW EXCLUSIVE MODE") as table,
-    ):
+    # The change is held between drawing its transaction id and its commit. The posting that begins meanwhile has a
+    # younger transaction id, and yet it has read the old attributes.
+    with held(database_owner_url, "LOCK TABLE accounts_account IN SHARE MODE") as table:
         change = Background(lambda: page.change("anna", **changes))
-        wait_until(lambda: waits_for_lock(page, "relation"))
-        posting = Background(lambda: page.accept([page.message("old", "anna -10.00, till -1.00, till 0.50, anna 10.50")]))
-        posting_down = Background(lambda: page.accept([page.message("down", "anna -10.00, till 10.00")]))
-        wait_until(lambda: waits_for_lock(page, "advisory"))
-        table.commit()
-        wait_until(lambda: change_is_visible(page, changes))
-        for _ in range(20):
-            assert change.running  # until the posting has ended
-            time.sleep(0.005)
-        till.commit()
+        wait_until(lambda: waits(page, "relation"))
+        with posting_under_way(page, database_url, "anna -10.00, ben 10.00") as posting:
+            table.commit()
+            wait_until(lambda: page.query(f"SELECT FROM accounts_account WHERE id = %s AND {seen}", page.id("anna")))
+            assert_it_waits(change)
 
     assert posting.wait() == ["accepted"]
-    assert posting_down.wait() == ["accepted"]
-    assert change.wait() == refused
+    assert change.wait() == told
+    page.shows("anna -10.00")
+    if told:
+        assert page.account("anna").status == "open"
+    else:
+        code = "account_frozen" if "status" in changes else "below_floor"
+        page.write(("later", "anna -1.00, ben 1.00", code))
 
 
-def change_is_visible(page: Page, changes: dict[str, str]) -> bool:
-    account = page.account("anna")
-    return account.gated if "floor" in changes else account.status != "open"
+@pytest.mark.parametrize("changes", [{"status": "frozen"}, {"floor": "0.00"}])
+def test_it_waits_again_when_it_is_asked_again_after_giving_up(
+    page: Page, changes: dict[str, str], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with posting_under_way(page, database_url, "anna -10.00, ben 10.00") as posting:
+        with monkeypatch.context() as impatient:
+            impatient.setattr(account_changes, "WRITERS_END_SECONDS_MAX", 0.05)
+            with pytest.raises(ChangeRefused) as refusal:
+                page.change("anna", **changes)
+        change = Background(lambda: page.change("anna", **changes))
+        assert_it_waits(change)
+
+    assert refusal.value.code == "writers_busy"
+    assert (posting.wait(), change.wait()) == (["accepted"], None)
+
+
+def test_it_does_not_close_an_account_that_was_opened_again_meanwhile(page: Page, database_url: str) -> None:
+    with posting_under_way(page, database_url, "ben -1.00, ben 1.00"):
+        change = Background(lambda: page.change("anna", status="closed"))
+        wait_until(lambda: page.account("anna").status == "closing")
+        assert_it_waits(change)
+        opening = Background(lambda: page.change("anna", status="open"))
+        wait_until(lambda: page.account("anna").status == "open")  # new postings enter, and the first does not know
+
+    assert (change.wait(), opening.wait()) == ("changed_meanwhile", None)
+    assert page.account("anna").status == "open"
+
+
+def test_it_does_not_disturb_postings_by_an_attempt_to_close_an_account_that_is_in_use(
+    page: Page, database_url: str
+) -> None:
+    page.write(("gift", "anna 1.00", "accepted"))
+
+    with posting_under_way(page, database_url, "ben -1.00, ben 1.00"):
+        assert Background(lambda: page.change("anna", status="closed")).wait() == "balance_not_zero"
+
+    changes = page.query(
+        "SELECT after ->> 'status' FROM accounts_account_change WHERE account_id = %s", page.id("anna")
+    )
+    assert changes == [("open",)]

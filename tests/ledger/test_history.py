@@ -20,9 +20,7 @@ TICK = timedelta(microseconds=1)
 def history(
     page: Page, account: str, window: Window, since: datetime | None = None, until: datetime | None = None
 ) -> list[HistoryRow]:
-    return queries.history(
-        book_id=page.book_id, account_id=page.id(account), since=since, until=until, window=window
-    )
+    return queries.history(book_id=page.book_id, account_id=page.id(account), since=since, until=until, window=window)
 
 
 def pages(page: Page, account: str, *, ascending: bool, rows: int) -> Iterator[list[HistoryRow]]:
