@@ -26,7 +26,7 @@ BATCH_OPERATIONS = 1000
 OPERATIONS_PER_SECOND_LEAST = 500
 # Threads of the web workers end when they idle, and their database connections with them; new ones plan their
 # statements first.
-WARM_UP_SECONDS = 1.5
+WARM_UP_SECONDS = 1.0
 OPEN_SECONDS_MAX = 120.0
 
 
@@ -106,7 +106,11 @@ def cases(system: System, *, token: str) -> list[Case]:
             f"http.balance_get{suffix}", _measure(system, "balance_get", suffix, connections=32, requests=requests)
         )
 
+    def livez() -> Iterator[bytes]:
+        return itertools.repeat(http_load.request_bytes("GET", "/livez", token=token))
+
     return [
+        Case("http.livez", _measure(system, "livez", "", connections=32, requests=livez)),
         single(1, "spread"),
         single(32, "spread"),
         single(32, "hot"),

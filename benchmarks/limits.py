@@ -20,8 +20,8 @@ BLOCK = b"\0" * 8192  # what PostgreSQL writes at least
 CLIENTS = (1, 8, 32)
 ROWS_PER_OPERATION = 3  # operation, key, entry
 COPY_OPERATIONS = 10_000
-# How much to prepare for a second of COPY: about the rate of a good machine, so that no run is much too short.
-COPIES_PER_SECOND = 4
+# How many to prepare for a second: less than a quiet machine loads, so that no run is much too long.
+COPIES_PER_SECOND = 3
 # One-entry operations as the ledger would store them, made by the server so that making them costs the client nothing.
 COPY_SOURCES = {
     "bench.operation_key (book_id, source_id, key, operation_id)": (

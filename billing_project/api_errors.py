@@ -14,16 +14,17 @@ from accounts.models import Account, Book
 from ledger.account_changes import ChangeRefused
 from ledger.api.problems import problem
 from ledger.messages import Malformed
-from ledger.queries import OperationUnknown
+from ledger.queries import EntryUnknown, OperationUnknown
 
 logger = logging.getLogger(__name__)
-API_PATHS = ("/api/", "/oauth/", "/.well-known/", "/livez", "/readyz", "/metrics")
+API_PATHS = ("/api", "/oauth", "/.well-known", "/livez", "/readyz", "/metrics")
 
 # What the domain raises: status, code, sentence (None: the exception's own).
 _DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
     Book.DoesNotExist: (404, "book_unknown", "There is no such book."),
     Account.DoesNotExist: (404, "account_unknown", "There is no such account in this book."),
     OperationUnknown: (404, "operation_unknown", None),
+    EntryUnknown: (404, "entry_unknown", None),
     Http404: (404, "not_found", "There is nothing at this address."),
     PermissionDenied: (403, "forbidden", "This is not allowed."),
     RequestDataTooBig: (413, "body_too_large", "The body is too large."),

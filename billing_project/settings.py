@@ -78,18 +78,19 @@ INSTALLED_APPS = [
     "billing_project",
 ]
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "billing_project.browser_middleware.PrometheusBefore",
+    "billing_project.api_metrics.ApiMetricsMiddleware",
     "billing_project.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "billing_project.browser_middleware.Sessions",
+    "billing_project.browser_middleware.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "billing_project.browser_middleware.Authentication",
+    "billing_project.browser_middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "billing_project.browser_middleware.ContentSecurityPolicy",
+    "billing_project.browser_middleware.PrometheusAfter",
 ]
 ROOT_URLCONF = "billing_project.urls"
 WSGI_APPLICATION = "billing_project.wsgi.application"

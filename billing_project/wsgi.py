@@ -4,5 +4,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+# Loaded here so that the bell of the inbox rings the configured broker.
+from billing_project.celery import app as celery_app
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_project.settings")
 application = get_wsgi_application()
+
+__all__ = ["application", "celery_app"]

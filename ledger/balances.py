@@ -11,6 +11,7 @@ from django.db import connection
 
 from appendonly.sqlfiles import read_sql
 from ledger import grid
+from ledger.limits import GRID_ENTRIES_MAX
 from ledger.posting import execute
 
 _NOW = read_sql("ledger/sql/read/balance_now.sql")
@@ -32,10 +33,11 @@ def now(*, book_id: int, account_id: int) -> Balance:
     cached = grid.read(book_id=book_id, account_id=account_id)
     if isinstance(cached, grid.Cached):
         return Balance(cached.total, cached.floor, datetime.fromisoformat(cached.loaded_at), "grid")
-    floor, base, mark, ids, amounts, as_of = execute(_NOW, (book_id, account_id))
-    entries = list(zip(ids, map(int, amounts), strict=True))
+    floor, base, mark, amount, ids, amounts, as_of = execute(
+        _NOW, (GRID_ENTRIES_MAX, GRID_ENTRIES_MAX, book_id, account_id)
+    )
     floor_minor = None if floor is None else int(floor)
-    if cached is not None:
+    if cached is not None and ids is not None:
         grid.load(
             book_id=book_id,
             account_id=account_id,
@@ -43,10 +45,11 @@ def now(*, book_id: int, account_id: int) -> Balance:
             base=int(base),
             mark=mark,
             floor=floor_minor,
-            entries=entries,
+            entries=list(zip(ids, map(int, amounts), strict=True)),
             loaded_at=as_of.isoformat(),
         )
-    return Balance(int(base) + sum(amount for _, amount in entries), floor_minor, as_of, "ledger")
+    # Each to a whole number first: decimals would be added to 28 digits only.
+    return Balance(int(base) + int(amount), floor_minor, as_of, "ledger")
 
 
 def at(*, book_id: int, account_id: int, moment: datetime) -> Balance:

@@ -2,7 +2,8 @@
 
 Each account that somebody reads has one hash: a base balance with its mark, and the entries above the mark told so far,
 by id. Adding an entry twice, late or out of order changes nothing, so a lost or repeated message can neither double nor
-lose an amount; the aggregator tells every entry once more (`repeat`), so a message lost on the way is made good.
+lose an amount; the aggregator tells every entry once more (`repeat`), so a message lost on the way is made good, and
+where no aggregator has been, nothing is cached.
 Amounts beyond 64 bits are not cached. Every failure here is answered by SQL instead; after one, the grid rests a moment.
 """
 
@@ -82,9 +83,10 @@ valkey = _Valkey()
 
 
 def read(*, book_id: int, account_id: int) -> Cached | Announced | None:
-    """Return the cached balance, a token for loading it, or None where the grid is away."""
-    answer = valkey.call("read", [_key(book_id, account_id)], [secrets.token_hex(8), 30])
-    if answer is None:
+    """Return the cached balance, a token for loading it, or None where the grid is away or nobody repeats what is lost."""
+    keys = [_key(book_id, account_id), _repeated_key(book_id)]
+    answer = valkey.call("read", keys, [secrets.token_hex(8), 30])
+    if not answer:
         return None
     if len(answer) == 1:
         return Announced(answer[0].decode())
@@ -130,18 +132,22 @@ def forget(*, book_id: int, account_id: int) -> None:
 
 
 def repeat(*, book_id: int, safe: int) -> None:
-    """Tell once more every entry up to a safe id that was not repeated yet; where the grid is away, the next run does it."""
-    told_key = f"{_prefix(book_id)}told"
+    """Tell once more every entry up to a safe id that was not repeated yet; where the grid is away, the next run does it.
+
+    Where the grid does not know how far that was (it is fresh, or was flushed), a new epoch begins: balances cached
+    before are dropped when they are read, those cached from now on are read from SQL after the safe id was closed.
+    """
+    key = _repeated_key(book_id)
     try:
-        told = valkey.client().get(told_key)
-        if told is None:  # a fresh or flushed grid: what it holds was read after now
-            valkey.client().set(told_key, safe)
+        epoch, repeated = valkey.client().hmget(key, "epoch", "entry")
+        if epoch is None or repeated is None:
+            valkey.client().hset(key, mapping={"epoch": secrets.token_hex(8), "entry": safe})
             return
         with connection.cursor() as cursor:
-            cursor.execute(_REPEAT, (book_id, int(told), safe, _REPEAT_ROWS_MAX))
+            cursor.execute(_REPEAT, (book_id, int(repeated), safe, _REPEAT_ROWS_MAX))
             rows = [(entry_id, account_id, int(amount)) for entry_id, account_id, amount in cursor.fetchall()]
         if tell(book_id=book_id, entries=rows):
-            valkey.client().set(told_key, rows[-1][0] if len(rows) == _REPEAT_ROWS_MAX else safe)
+            valkey.client().hset(key, "entry", str(rows[-1][0] if len(rows) == _REPEAT_ROWS_MAX else safe))
     except redis.RedisError as error:
         valkey.rest(error)
 
@@ -152,3 +158,7 @@ def _prefix(book_id: int) -> str:
 
 def _key(book_id: int, account_id: int) -> str:
     return f"{_prefix(book_id)}{account_id}"
+
+
+def _repeated_key(book_id: int) -> str:
+    return f"{_prefix(book_id)}repeated"

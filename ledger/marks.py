@@ -7,6 +7,7 @@ from ledger.posting import execute
 
 _TAKE = "SELECT xid::text::bigint, entry_id FROM public.ledger_take_mark_v1()"
 _CLOSE = "SELECT public.ledger_close_marks_v1()"
+_NEWEST = "SELECT pg_current_xact_id()::text::bigint"
 _ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %b::text::xid8"
 
 
@@ -19,6 +20,11 @@ def take_and_close() -> int:
 def close() -> int:
     """Close what has become safe and return the newest closed entry id."""
     return int(execute(_CLOSE, ())[0])
+
+
+def newest_transaction() -> int:
+    """Return a transaction id that is younger than that of every writer under way."""
+    return int(execute(_NEWEST, ())[0])
 
 
 def older_writers_ended(xid: int) -> bool:

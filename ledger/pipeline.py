@@ -24,7 +24,7 @@ def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = 
     originals = queries.originals(book_id=book_id, ids={m.reverses for m in messages if m.reverses is not None})
     drafts = [convert(message, known, originals) for message in messages]
 
-    size = len(messages) if all_or_nothing else _call_size(messages)
+    size = max(1, len(messages)) if all_or_nothing else _call_size(messages)
     receipts: list[Receipt] = []
     for part in _parts(len(messages), size):
         posted = post(book_id=book_id, messages=messages[part], drafts=drafts[part], all_or_nothing=all_or_nothing)

@@ -38,6 +38,10 @@ class OperationUnknown(LookupError):  # noqa: N818 - an answer, not a defect
     """There is no such operation in this book."""
 
 
+class EntryUnknown(LookupError):  # noqa: N818 - an answer, not a defect
+    """There is no such entry in this book."""
+
+
 def known_accounts(*, book_id: int, messages: Iterable[Message]) -> Mapping[str, KnownAccount]:
     """Return the unchanging facts of every account that the messages name and that exists, by code."""
     codes = {entry.account for message in messages for entry in message.content.entries}
@@ -203,9 +207,9 @@ def reversal_of(*, book_id: int, operation_id: int) -> int | None:
 
 
 def operation_of_entry(*, book_id: int, entry_id: int) -> tuple[Operation, list[PostedEntry], PostedEntry]:
-    """Return an entry's operation, all its entries, and the entry. Raises OperationUnknown."""
+    """Return an entry's operation, all its entries, and the entry. Raises EntryUnknown."""
     row = Entry.objects.filter(book_id=book_id, id=entry_id).values_list("operation_id", flat=True).first()
     if row is None:
-        raise OperationUnknown(f"There is no entry {entry_id} in this book.")
+        raise EntryUnknown(f"There is no entry {entry_id} in this book.")
     operation, entries = operation_with_entries(book_id=book_id, operation_id=row)
     return operation, entries, next(entry for entry in entries if entry.id == entry_id)

@@ -11,12 +11,19 @@ from pathlib import Path
 
 import django
 import psycopg
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connections
 
 from billing_project.embedded import EmbeddedError
 from tests import servers
+
+# No test asserts a wall-clock time, a property test no more than others; and examples are not kept between runs.
+hypothesis.settings.register_profile(
+    "billing", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("billing")
 
 DATABASE = pytest.StashKey[servers.Database]()
 STATE = pytest.StashKey[Path]()

@@ -51,8 +51,6 @@ class AccountPatch(msgspec.Struct, forbid_unknown_fields=True):
 _account_decoder = msgspec.json.Decoder(AccountBody)
 _accounts_decoder = msgspec.json.Decoder(AccountsBody)
 _patch_decoder = msgspec.json.Decoder(AccountPatch)
-# What stands in a path after `accounts/` for something else: our own call, and the way up, which clients take by themselves.
-_UNADDRESSABLE = {"batch", ".", ".."}
 _STATUSES = (AccountStatus.OPEN, AccountStatus.FROZEN, AccountStatus.CLOSED)
 
 
@@ -171,7 +169,7 @@ def _problems(body: AccountBody, pointer: str) -> Iterator[Problem]:
     if not is_account_code(body.code):
         detail = "A code has 1 to 128 characters: letters and digits of any script, and : . _ -"
         yield Problem(f"{pointer}/code", "invalid_code", detail)
-    if body.code in _UNADDRESSABLE:
+    if body.code in declared.UNADDRESSABLE:
         yield Problem(
             f"{pointer}/code", "invalid_code", "This code could not be asked for: an address means another thing by it."
         )

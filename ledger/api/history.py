@@ -45,7 +45,9 @@ class BalanceView(LedgerView):
         known = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
         # The comparison is the weak one (RFC 9110, section 13.1.2): with or without W/ it is the same.
         if known == "*" or etag.removeprefix("W/") in known:
-            return HttpResponse(status=304, headers=headers)
+            unchanged = HttpResponse(status=304, headers=headers)
+            del unchanged["Content-Type"]
+            return unchanged
         return answer(document, headers=headers)
 
 

@@ -37,7 +37,7 @@ class EntryView(LedgerView):
     def get(self, request: Request, *, entry: str, **_path: str) -> HttpResponse:
         """Return an entry and the way back to its message."""
         self.query()
-        operation, entries, found = queries.operation_of_entry(book_id=self.book_id, entry_id=operation_id_of(entry))
+        operation, entries, found = queries.operation_of_entry(book_id=self.book_id, entry_id=_entry_id_of(entry))
         reversal = queries.reversal_of(book_id=self.book_id, operation_id=operation.id)
         return answer(
             {
@@ -47,6 +47,13 @@ class EntryView(LedgerView):
                 "lineage": _lineage(operation, entries, reversal),
             }
         )
+
+
+def _entry_id_of(text: str) -> int:
+    try:
+        return operation_id_of(text)
+    except queries.OperationUnknown:
+        raise queries.EntryUnknown(f"There is no entry {text[:40]!r} in this book.") from None
 
 
 def _lineage(operation: Operation, entries: list[PostedEntry], reversed_by: int | None) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 Bodies are read as bytes and never parsed by Django, because a message is stored exactly as it came.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from django.http import HttpResponse
-from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.exceptions import APIException, NotAcceptable, UnsupportedMediaType
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -22,6 +24,7 @@ from ledger.messages import Malformed, Problem, is_storable, read_time
 from security.authentication import Credential
 
 _READS = ("GET", "HEAD")
+_ACCEPTABLE = {"application/json", "application/*", "*/*"}
 
 
 class BodyTooLarge(APIException):
@@ -32,11 +35,26 @@ class BodyTooLarge(APIException):
     default_detail = f"A request body has at most {BODY_BYTES_MAX} bytes."
 
 
+class JsonAnswers(DefaultContentNegotiation):
+    """Every answer is JSON; only a caller whose Accept header leaves no room for it is told so."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the one renderer. Raises NotAcceptable; parameters such as charset do not matter."""
+        accepted = request._request.META.get("HTTP_ACCEPT", "")  # noqa: SLF001 - the request that DRF wraps
+        if accepted and not _ACCEPTABLE & {kind.partition(";")[0].strip().lower() for kind in accepted.split(",")}:
+            raise NotAcceptable
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
 class LedgerView(APIView):
     """A call in one book. Each view declares `required_scopes` and the query parameters of its GET."""
 
     required_scopes: ClassVar[Mapping[str, str]] = {}
     query_parameters: ClassVar[frozenset[str]] = frozenset()
+    content_negotiation_class = JsonAnswers
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate and authorize, note the time, then find the book. Raises Malformed and Book.DoesNotExist."""

@@ -10,7 +10,7 @@
 -- Waits:     a decrement near its floor waits for those before it; nobody waits for an increment.
 -- Cost:      one lock and one balance for each account, in two statements for all of them; once more where the fast way is refused.
 CREATE FUNCTION public.ledger_pass_gate_v1(p_book integer, p_account bigint[], p_decrement numeric[], OUT o_balance numeric[], OUT o_floor numeric[])
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 DECLARE
   others CONSTANT bigint := current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint - 1;
   exact boolean[]; fast_limit numeric[]; again boolean; i integer;
@@ -18,7 +18,7 @@ BEGIN
   -- Only a guess at the way to take: the limit is read again under the lock.
   SELECT array_agg(coalesce(u.decrement > a.fast_debit_limit, a.floor IS NOT NULL) ORDER BY u.ordinal) INTO exact
   FROM unnest(p_account, p_decrement) WITH ORDINALITY u(account, decrement, ordinal)
-  JOIN accounts_account a ON a.book_id = p_book AND a.id = u.account;
+  CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x WHERE x.book_id = p_book AND x.id = u.account OFFSET 0) a;
   LOOP
     BEGIN -- a subtransaction: leaving it by the exception gives the locks back, so nobody upgrades a shared lock
       FOR i IN 1 .. cardinality(p_account) LOOP
@@ -28,7 +28,7 @@ BEGIN
              array_agg(a.floor ORDER BY u.ordinal), array_agg(a.fast_debit_limit ORDER BY u.ordinal)
         INTO o_balance, o_floor, fast_limit
       FROM unnest(p_account) WITH ORDINALITY u(account, ordinal)
-      JOIN accounts_account a ON a.book_id = p_book AND a.id = u.account
+      CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x WHERE x.book_id = p_book AND x.id = u.account OFFSET 0) a
       LEFT JOIN LATERAL (SELECT s.entry_id, s.balance FROM ledger_snapshot s
                          WHERE s.book_id = p_book AND s.account_id = u.account ORDER BY s.entry_id DESC LIMIT 1) base ON true
       LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount FROM ledger_entry e

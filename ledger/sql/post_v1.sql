@@ -10,13 +10,16 @@
 --            locks are taken in the order reversal, account, so posters never deadlock. I11 floors. I12 a group is zero for each unit (the
 --            caller has refused others; here it is an assertion). I13 an operation is reversed at most once.
 -- Waits:     the same key in flight; the same operation being reversed; a decrement near its floor.
--- Cost:      five statements for any number of operations; two more with a decrement of a gated account.
+-- Cost:      five statements for any number of operations; two more with a decrement of a gated account. Their plans are generic (planning
+--            for each call costs more than running it), so every look-up is written as a probe: LATERAL with OFFSET 0 leaves the
+--            planner no other way, also without statistics, and a book of millions of accounts is never hashed. Nested loops are off
+--            for the rest, because two lists of a batch look short to a generic plan and are not.
 CREATE FUNCTION public.ledger_post_v1(
   p_book integer, p_source bigint[], p_key text[], p_kind text[], p_message bytea[], p_hash bytea[], p_credential text[],
   p_received timestamptz[], p_effective timestamptz[], p_reverses bigint[], p_metadata jsonb[], p_refusal text[],
   e_ordinal integer[], e_account bigint[], e_amount numeric[], p_all boolean, p_inbox bigint[] DEFAULT NULL,
   OUT o_operation bigint[], OUT o_outcome text[], OUT o_replayed boolean[], OUT o_recorded timestamptz, OUT o_entry bigint[])
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 DECLARE
   total CONSTANT integer := cardinality(p_key);
   drawn bigint[]; claimed bigint[]; live boolean[]; refused integer[]; item record; i integer;
@@ -43,8 +46,10 @@ BEGIN
       INTO o_operation, o_replayed, o_outcome
     FROM unnest(p_source, p_key, p_hash, p_refusal, drawn) WITH ORDINALITY u(source, key, hash, refusal, id, ordinal)
     LEFT JOIN unnest(claimed) c(id) ON c.id = u.id
-    LEFT JOIN ledger_operation_key k ON c.id IS NULL AND k.book_id = p_book AND k.source_id = u.source AND k.key = u.key
-    LEFT JOIN ledger_operation stored ON stored.book_id = p_book AND stored.id = k.operation_id
+    LEFT JOIN LATERAL (SELECT x.operation_id FROM ledger_operation_key x
+                       WHERE c.id IS NULL AND x.book_id = p_book AND x.source_id = u.source AND x.key = u.key OFFSET 0) k ON true
+    LEFT JOIN LATERAL (SELECT x.message_hash, x.outcome FROM ledger_operation x
+                       WHERE x.book_id = p_book AND x.id = k.operation_id OFFSET 0) stored ON true
     LEFT JOIN unnest(drawn, p_hash) twin(id, hash) ON twin.id = k.operation_id; -- the same key earlier in this batch
   END IF;
 
@@ -52,12 +57,13 @@ BEGIN
   SELECT bool_or(a.id IS NULL), bool_or(a.status <> 'open'), bool_or(a.gated AND e.amount < 0), count(*) > count(DISTINCT e.ordinal)
     INTO missing, stopped, gated, grouped
   FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
-  LEFT JOIN accounts_account a ON a.book_id = p_book AND a.id = e.account;
+  LEFT JOIN LATERAL (SELECT x.id, x.status, x.gated FROM accounts_account x WHERE x.book_id = p_book AND x.id = e.account OFFSET 0) a ON true;
   IF missing THEN RAISE EXCEPTION 'an entry names an account that is not in book %', p_book; END IF;
   IF grouped AND EXISTS (
     SELECT FROM (SELECT e.ordinal, count(*) AS entries, sum(e.amount) AS total
                  FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
-                 JOIN accounts_account a ON a.book_id = p_book AND a.id = e.account GROUP BY e.ordinal, a.unit_id) g
+                 CROSS JOIN LATERAL (SELECT x.unit_id FROM accounts_account x WHERE x.book_id = p_book AND x.id = e.account OFFSET 0) a
+                 GROUP BY e.ordinal, a.unit_id) g
     GROUP BY g.ordinal HAVING sum(g.entries) > 1 AND bool_or(g.total <> 0)) THEN
     RAISE EXCEPTION 'a group operation is not zero for each unit';
   END IF;
@@ -65,7 +71,8 @@ BEGIN
     FOR item IN
       SELECT DISTINCT ON (e.ordinal) e.ordinal, CASE a.status WHEN 'frozen' THEN 'account_frozen' ELSE 'account_closed' END AS code
       FROM unnest(e_ordinal, e_account) WITH ORDINALITY e(ordinal, account, place)
-      JOIN accounts_account a ON a.book_id = p_book AND a.id = e.account AND a.status <> 'open'
+      CROSS JOIN LATERAL (SELECT x.status FROM accounts_account x WHERE x.book_id = p_book AND x.id = e.account OFFSET 0) a
+      WHERE a.status <> 'open'
       ORDER BY e.ordinal, e.place
     LOOP
       IF NOT o_replayed[item.ordinal] AND o_outcome[item.ordinal] IS NULL THEN o_outcome[item.ordinal] := item.code; END IF;
@@ -87,8 +94,8 @@ BEGIN
 
   -- 4. Floors.
   IF gated THEN
-    SELECT ledger_judge_floors_v1(p_book, array_agg(u.ordinal::integer), e_ordinal, e_account, e_amount) INTO refused
-    FROM unnest(o_outcome, o_replayed) WITH ORDINALITY u(outcome, replayed, ordinal) WHERE u.outcome IS NULL AND NOT u.replayed;
+    SELECT ledger_judge_floors_v1(p_book, array_agg(u.outcome IS NULL AND NOT u.replayed ORDER BY u.ordinal), e_ordinal, e_account, e_amount)
+      INTO refused FROM unnest(o_outcome, o_replayed) WITH ORDINALITY u(outcome, replayed, ordinal);
     FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP o_outcome[refused[i]] := 'below_floor'; END LOOP;
   END IF;
   IF p_all AND EXISTS (SELECT FROM unnest(o_outcome) u(outcome) WHERE u.outcome <> 'accepted') THEN

@@ -7,7 +7,7 @@ CREATE FUNCTION public.ledger_put_inbox_v1(
   p_book integer, p_source bigint[], p_key text[], p_kind text[], p_message bytea[], p_hash bytea[], p_credential text[],
   p_received timestamptz[], p_reverses bigint[], p_priority smallint)
 RETURNS TABLE (ordinal integer, state text, operation_id bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 BEGIN
   INSERT INTO ledger_inbox (book_id, source_id, key, kind, message, message_hash, credential, received_at, reverses, priority)
   SELECT p_book, u.source, u.key, u.kind, u.message, u.hash, u.credential, u.received, u.reverses, p_priority
@@ -20,8 +20,10 @@ BEGIN
     SELECT u.ordinal::integer,
            CASE WHEN coalesce(o.message_hash, i.message_hash) <> u.hash THEN 'key_reused' ELSE coalesce(o.outcome, 'waiting') END, o.id
     FROM unnest(p_source, p_key, p_hash) WITH ORDINALITY u(source, key, hash, ordinal)
-    LEFT JOIN ledger_operation_key k ON k.book_id = p_book AND k.source_id = u.source AND k.key = u.key
-    LEFT JOIN ledger_operation o ON o.book_id = p_book AND o.id = k.operation_id
-    LEFT JOIN ledger_inbox i ON i.book_id = p_book AND i.source_id = u.source AND i.key = u.key
+    LEFT JOIN LATERAL (SELECT x.operation_id FROM ledger_operation_key x
+                       WHERE x.book_id = p_book AND x.source_id = u.source AND x.key = u.key OFFSET 0) k ON true
+    LEFT JOIN LATERAL (SELECT x.* FROM ledger_operation x WHERE x.book_id = p_book AND x.id = k.operation_id OFFSET 0) o ON true
+    LEFT JOIN LATERAL (SELECT x.message_hash FROM ledger_inbox x
+                       WHERE x.book_id = p_book AND x.source_id = u.source AND x.key = u.key OFFSET 0) i ON true
     ORDER BY u.ordinal;
 END $$;

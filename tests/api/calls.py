@@ -2,6 +2,8 @@
 
 import json
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,6 +15,7 @@ from ledger.models import Entry, Operation
 from tests.api import declared
 
 JSON = "application/json"
+_browser = Browser()
 
 
 class Api:
@@ -40,11 +43,11 @@ class Api:
         url = path if path.startswith(("/api", "http")) else self.root + path
         if query:
             url += "?" + urlencode(query, doseq=True)
-        response = Browser().generic(method, url, data, content_type=content_type, headers=sent)
+        response = _browser.generic(method, url, data, content_type=content_type, headers=sent)
         kind = response.headers.get("Content-Type", "")
         plain = url.partition("?")[0].removeprefix("http://testserver")
         document = response.json() if response.content and kind.endswith("json") else None
-        declared.check(method, plain, response.status_code, kind if response.content else "", document)
+        declared.check(method, plain, response.status_code, kind, document)
         assert response.headers["X-Request-Id"]
         return response
 
@@ -103,3 +106,12 @@ def pointers(response: HttpResponse) -> list[str]:
 def refusal(response: HttpResponse) -> tuple[int, str]:
     """Status and code of a problem."""
     return response.status_code, response.json()["code"]
+
+
+@contextmanager
+def adds(api: Api, *, operations: int = 0, entries: int = 0) -> Iterator[None]:
+    """Assert that what happens inside adds just so many records to the book; by default nothing."""
+    before = api.records()
+    yield
+    after = api.records()
+    assert (after[0] - before[0], after[1] - before[1]) == (operations, entries)

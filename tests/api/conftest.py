@@ -30,50 +30,44 @@ def token_with(database_access: None) -> Callable[[str], str]:
     return lambda scopes: new_actor(name="narrow", scopes=scopes).token()
 
 
+@pytest.fixture(scope="session")
+def new_book(token: str) -> Callable[..., object]:
+    """Make a book; with the cast unless it is to be empty."""
+    from accounts.models import Book, Unit
+    from tests.api.calls import Api, unique
+
+    def make(*, empty: bool = False) -> Api:
+        api = Api(token, Book.objects.create(name=unique("book")).name)
+        if not empty:
+            Unit.objects.get_or_create(code="POINTS", defaults={"exponent": 0, "name": "Points"})
+            accounts = [{"code": "cash", "unit": "EUR"}, {"code": "wallet", "unit": "EUR", "floor": "0"}]
+            api.post("/accounts/batch", {"accounts": [*accounts, {"code": "points", "unit": "POINTS"}]})
+        return api
+
+    return make
+
+
 @pytest.fixture
-def empty_api(token: str) -> object:
+def empty_api(new_book: Callable[..., object]) -> object:
     """A new book without accounts."""
-    return _new_book(token)
+    return new_book(empty=True)
 
 
 @pytest.fixture
-def api(token: str) -> object:
+def api(new_book: Callable[..., object]) -> object:
     """A new book with a small cast of accounts."""
-    return _with_cast(_new_book(token))
+    return new_book()
 
 
 @pytest.fixture(scope="module")
-def shared_api(token: str) -> object:
+def shared_api(new_book: Callable[..., object]) -> object:
     """A book with the cast for all tests of a file: for cases that leave nothing behind, or do not mind company."""
-    return _with_cast(_new_book(token))
+    return new_book()
 
 
 @pytest.fixture
-def live(api: object, token: str, live_server_url: str) -> Iterator[httpx.Client]:
-    """The test's book on the live server."""
-    url = f"{live_server_url}/api/v1/books/{api.book}"  # type: ignore[attr-defined]
-    with httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
-    ) as client:
+def live(token: str, live_server_url: str) -> Iterator[httpx.Client]:
+    """The live server, as the same client; addresses start with the book's: `api.root + "/accounts"`."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=live_server_url, headers=headers, trust_env=False, timeout=60) as client:
         yield client
-
-
-def _new_book(token: str) -> object:
-    from accounts.models import Book
-    from tests.api.calls import Api, unique
-
-    return Api(token, Book.objects.create(name=unique("book")).name)
-
-
-def _with_cast(api: object) -> object:
-    from accounts.models import Unit
-
-    Unit.objects.get_or_create(code="POINTS", defaults={"exponent": 0, "name": "Points"})
-    accounts = [
-        {"code": "cash", "unit": "EUR"},
-        {"code": "wallet", "unit": "EUR", "floor": "0"},
-        {"code": "points", "unit": "POINTS"},
-    ]
-    response = api.post("/accounts/batch", {"accounts": accounts})  # type: ignore[attr-defined]
-    assert [result["status"] for result in response.json()["results"]] == ["created"] * 3
-    return api

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.test import Client as Browser
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from ledger.api.urls import urlpatterns
 from security.scopes import known_scopes
 from tests.api import declared
 
@@ -37,8 +38,6 @@ def test_it_is_valid_openapi_3_1():
 
 
 def test_it_declares_every_route_at_both_addresses():
-    from ledger.api.urls import urlpatterns
-
     paths = set(declared.document()["paths"])
     routes = {str(route.pattern).replace("<str:", "{").replace(">", "}") for route in urlpatterns}
 
@@ -149,7 +148,9 @@ def test_every_call_that_reads_works_as_declared(live, api):
     for method, template, declaration in operations():
         if method == "GET" and "{book}" in template:
             path = address(template, api.book, operation["id"], entry=operation["entries"][0]["id"])
-            query = {p["name"]: "example" for p in declaration["parameters"] if p["in"] == "query" and p.get("required")}
+            query = {
+                p["name"]: "example" for p in declaration["parameters"] if p["in"] == "query" and p.get("required")
+            }
             response = live.get(path, params=query)
             assert response.status_code == 200, (path, response.text)
             declared.check(method, path, response.status_code, response.headers["Content-Type"], response.json())

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from accounts.limits import CODE_CHARACTERS_MAX, NAME_CHARACTERS_MAX, OPEN_BATCH_ROWS_MAX
 from accounts.models import AccountStatus
+from accounts.opening import is_account_code
 from ledger.api.schema.fields import FLOOR_PATTERN, AmountField, MetadataField, RequestSerializer, TextField
 from ledger.api.schema.problems import problem_example, problems
 from ledger.api.schema.shared import CODE, JSON, PAGING, PageSerializer, location, order, query
@@ -15,12 +16,22 @@ _FLOOR = "The least balance that a decrement may leave, as a decimal string; nul
 _SETTABLE = [AccountStatus.OPEN.value, AccountStatus.FROZEN.value, AccountStatus.CLOSED.value]
 
 
+# What stands in a path after `accounts/` for something else: our own call, and the way up, which clients take by themselves.
+UNADDRESSABLE = frozenset({"batch", ".", ".."})
+
+
+def _account_code(text: str) -> None:
+    if not is_account_code(text) or text in UNADDRESSABLE:
+        raise serializers.ValidationError("This cannot be an account's code.")
+
+
 class NewAccountSerializer(RequestSerializer):
     """An account to open."""
 
     code = TextField(
         min_length=1,
         max_length=CODE_CHARACTERS_MAX,
+        validators=[_account_code],
         help_text="Its name for ever: letters and digits of any script, and `: . _ -`; not `.`, `..` or `batch`.",
     )
     unit = TextField(allow_blank=True, help_text="The code of a unit, such as `EUR`.")
@@ -187,7 +198,10 @@ change_account = extend_schema(
     responses={
         200: OpenApiResponse(AccountSerializer, description="The account as it is now."),
         **problems(
-            {404: ["account_unknown"], 409: ["account_closed", "balance_not_zero", "writers_busy"]},
+            {
+                404: ["account_unknown"],
+                409: ["account_closed", "balance_not_zero", "changed_meanwhile", "writers_busy"],
+            },
             body=True,
             examples=[
                 problem_example(409, "balance_not_zero", "Only an account with a balance of zero can be closed.")

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
-from ledger.api.schema.fields import RequestSerializer, TextField
+from ledger.api.schema.fields import RequestSerializer, TextField, printable
 from ledger.api.schema.operations import NewOperationSerializer
 from ledger.api.schema.problems import problem_example, problems
 from ledger.api.schema.shared import JSON, PREFER, PREFERENCE_APPLIED
@@ -16,7 +16,12 @@ from ledger.limits import BATCH_OPERATIONS_MAX, KEY_CHARACTERS_MAX
 class KeyedOperationSerializer(NewOperationSerializer):
     """An operation of a batch: with its idempotency key."""
 
-    key = TextField(min_length=1, max_length=KEY_CHARACTERS_MAX, help_text="The operation's own idempotency key.")
+    key = TextField(
+        min_length=1,
+        max_length=KEY_CHARACTERS_MAX,
+        validators=[printable],
+        help_text="The operation's own idempotency key.",
+    )
 
 
 class BatchSerializer(RequestSerializer):

@@ -36,6 +36,12 @@ class TextField(serializers.CharField):
         return data
 
 
+def printable(text: str) -> None:
+    """Refuse control characters and the like, in a code or a key."""
+    if not text.isprintable():
+        raise serializers.ValidationError("Printable characters only.")
+
+
 class AmountField(TextField):
     """An amount that is not zero."""
 

@@ -89,7 +89,7 @@ read_entry = extend_schema(
     ],
     responses={
         200: OpenApiResponse(EntryWithLineageSerializer, description="The entry."),
-        **problems({404: ["operation_unknown"]}),
+        **problems({404: ["entry_unknown"]}),
     },
     examples=[
         OpenApiExample(

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 from accounts.limits import CODE_CHARACTERS_MAX
-from ledger.api.schema.fields import AmountField, MetadataField, MomentField, RequestSerializer, TextField
+from ledger.api.schema.fields import AmountField, MetadataField, MomentField, RequestSerializer, TextField, printable
 from ledger.api.schema.problems import problem_example, problems
 from ledger.api.schema.shared import (
     JSON,
@@ -35,7 +35,9 @@ _REFUSALS = [KEY_REUSED, *(str(refusal) for refusal in Refusal if refusal is not
 class NewEntrySerializer(RequestSerializer):
     """One entry to post."""
 
-    account = TextField(min_length=1, max_length=CODE_CHARACTERS_MAX, help_text="The code of an account.")
+    account = TextField(
+        min_length=1, max_length=CODE_CHARACTERS_MAX, validators=[printable], help_text="The code of an account."
+    )
     amount = AmountField(
         help_text="A signed decimal string in the account's unit: `12.34` increments, `-12.34` decrements. Not zero."
     )

@@ -1,0 +1,57 @@
+"""What only people in browsers need: sessions, forms, messages, policies for pages. The API carries bearer tokens and no cookie.
+
+Each class is Django's own, left out for paths of the API, where the whole chain would cost more than the posting itself.
+"""
+
+from typing import Any
+
+from csp.middleware import CSPMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django_prometheus.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
+
+# Calls of these paths never read a cookie, so there is no session to load and nothing to forge.
+_API = ("/api/v1/", "/livez", "/readyz", "/metrics")
+
+
+class _ForBrowsers:
+    """Mixed in before a middleware of Django: passes calls of the API by."""
+
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(_API):
+            response: HttpResponseBase = self.get_response(request)
+            return response
+        return super().__call__(request)  # type: ignore[misc,no-any-return]
+
+
+class Common(_ForBrowsers, CommonMiddleware):
+    """Trailing slashes, content length."""
+
+
+class Sessions(_ForBrowsers, SessionMiddleware):
+    """The cookie of a logged-in person."""
+
+
+class Authentication(_ForBrowsers, AuthenticationMiddleware):
+    """The person behind the session."""
+
+
+class Messages(_ForBrowsers, MessageMiddleware):
+    """What a page tells after a form."""
+
+
+class PrometheusBefore(_ForBrowsers, PrometheusBeforeMiddleware):  # type: ignore[misc]  # it has no types
+    """Times whole requests of pages."""
+
+
+class PrometheusAfter(_ForBrowsers, PrometheusAfterMiddleware):  # type: ignore[misc]  # it has no types
+    """Times views of pages. Calls of the API have one histogram instead (billing_project.api_metrics)."""
+
+
+class ContentSecurityPolicy(_ForBrowsers, CSPMiddleware):
+    """What a page may load."""
