@@ -5,13 +5,12 @@ so a conftest in a folder below imports Django's models inside its fixtures, not
 """
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import django
-import psycopg
 import hypothesis
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -144,9 +143,15 @@ def superuser_connection(superuser_url: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def scratch() -> Iterator[servers.Database]:
     """A database of the test's own, for tests that change functions, sequences or settings of the database."""
-    state, name = Path(os.environ[servers.STATE_VARIABLE]), f"scratch_{uuid.uuid4().hex}"
-    yield servers.copy_template(state, name=name, valkey_number=0)
-    servers.drop_database(state, name=name)
+    with servers.scratch_database(Path(os.environ[servers.STATE_VARIABLE])) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[servers.Database]:
+    """A database of the module's own, for tests that count on nobody else writing there."""
+    with servers.scratch_database(Path(os.environ[servers.STATE_VARIABLE])) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -109,8 +109,11 @@ def copy_template(state: Path, *, name: str, valkey_number: int) -> Database:
     )
 
 
-def drop_database(state: Path, *, name: str) -> None:
-    """Drop a copy, whoever is still connected to it."""
+@contextmanager
+def scratch_database(state: Path) -> Iterator[Database]:
+    """Copy the template for a while; who is still connected at the end is sent away."""
+    name = f"scratch_{secrets.token_hex(8)}"
+    yield copy_template(state, name=name, valkey_number=0)
     with psycopg.connect(embedded.addresses(state).superuser_url, dbname="postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -1,5 +1,5 @@
 -- ledger_aggregate_v1: takes one book's aggregates a step further, from its progress to a closed mark; returns the new progress.
--- Inputs:    book; a safe value (ledger_close_marks_v1); how many ids one step may cover; the tail from which an account gets a snapshot.
+-- Inputs:    book; a safe value (whatever it is, no step goes beyond the newest closed mark); how many ids one step may cover; the tail from which an account gets a snapshot.
 -- Invariant: I10, a snapshot equals the sum of its account's entries up to its mark; turnover equals the entries up to the progress.
 --            Both follow from I9: no row at or below the mark can still appear. Progress moves in the same transaction, so a step
 --            happens once; two aggregators exclude each other by the row lock on progress.
@@ -10,7 +10,7 @@ DECLARE from_id bigint; to_id bigint;
 BEGIN
   INSERT INTO ledger_progress (book_id, entry_id) VALUES (p_book, 0) ON CONFLICT DO NOTHING;
   SELECT p.entry_id INTO from_id FROM ledger_progress p WHERE p.book_id = p_book FOR UPDATE;
-  to_id := least(p_safe, from_id + p_step);
+  to_id := least(p_safe, from_id + p_step, coalesce((SELECT m.entry_id FROM ledger_mark m ORDER BY m.id DESC LIMIT 1), 0));
   IF to_id <= from_id THEN RETURN from_id; END IF;
 
   INSERT INTO ledger_turnover AS t (book_id, account_id, effective_on, increments, decrements, increment_count, decrement_count, first_entry, last_entry)

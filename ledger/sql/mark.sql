@@ -39,21 +39,23 @@ BEGIN
 END $$;
 
 -- ledger_close_marks_v1: closes the newest mark that has become safe and forgets the older ones; returns the newest closed entry value.
--- A mark that brings no new id is not kept, so an idle ledger writes nothing.
+-- A mark that brings no new id is not kept, so an idle ledger writes nothing. Marks never go back: of two that were taken at once, the one
+-- that read the sequences first may own the newer transaction id; what the earlier one closed stays closed.
 CREATE FUNCTION public.ledger_close_marks_v1() RETURNS bigint LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE safe ledger_open_mark; newest ledger_mark;
 BEGIN
-  SELECT * INTO newest FROM ledger_mark ORDER BY id DESC LIMIT 1;
   IF pg_try_advisory_xact_lock(1, 2) THEN
     SELECT * INTO safe FROM ledger_open_mark o WHERE o.xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY o.xid DESC LIMIT 1;
     IF FOUND THEN
+      SELECT * INTO newest FROM ledger_mark m ORDER BY m.id DESC LIMIT 1;
+      safe.operation_id := greatest(safe.operation_id, newest.operation_id);
+      safe.entry_id := greatest(safe.entry_id, newest.entry_id);
       IF (safe.operation_id, safe.entry_id) IS DISTINCT FROM (coalesce(newest.operation_id, 0), coalesce(newest.entry_id, 0)) THEN
         INSERT INTO ledger_mark (taken_at, operation_id, entry_id) VALUES (safe.taken_at, safe.operation_id, safe.entry_id);
-        newest.entry_id := safe.entry_id;
       END IF;
       DELETE FROM ledger_open_mark o WHERE o.xid <= safe.xid;
     END IF;
   END IF;
-  RETURN coalesce(newest.entry_id, 0);
+  RETURN coalesce((SELECT m.entry_id FROM ledger_mark m ORDER BY m.id DESC LIMIT 1), 0);
 END $$;

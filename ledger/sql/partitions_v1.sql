@@ -1,11 +1,13 @@
 -- ledger_add_partitions_v1: makes sure that operation and entry have at least p_ahead empty partitions above the newest id.
 -- Invariant: I8, there is always a partition for the next id (there is no DEFAULT partition to hide a late one), and each
 --            partition is guarded like its parent.
--- Cost:      none when nothing is missing; a new partition takes a short lock on the parent. Serialized by an advisory lock.
+-- Cost:      none when nothing is missing. A new partition is created beside its parent and then attached, which lets postings go on:
+--            CREATE TABLE ... PARTITION OF would wait for every posting under way, and make all others wait behind it.
+--            Serialized by an advisory lock.
 CREATE FUNCTION public.ledger_add_partitions_v1(p_ahead integer DEFAULT 2, p_rows bigint DEFAULT 20000000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-  parent text; newest bigint; top bigint; number integer; added integer := 0;
+  parent text; part text; newest bigint; top bigint; number integer; added integer := 0;
 BEGIN
   PERFORM pg_advisory_xact_lock(1, 1);
   FOREACH parent IN ARRAY ARRAY['ledger_operation', 'ledger_entry'] LOOP
@@ -14,9 +16,10 @@ BEGIN
       INTO number, top FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = parent::regclass;
     WHILE top <= newest + p_ahead * p_rows LOOP
       number := number + 1;
-      EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%s) TO (%s)',
-                     parent || '_p' || lpad(number::text, 5, '0'), parent, top, top + p_rows);
-      PERFORM appendonly_guard(format('public.%I', parent || '_p' || lpad(number::text, 5, '0'))::regclass);
+      part := parent || '_p' || lpad(number::text, 5, '0');
+      EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+      PERFORM appendonly_guard(format('public.%I', part)::regclass);
+      EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)', parent, part, top, top + p_rows);
       top := top + p_rows;
       added := added + 1;
     END LOOP;

@@ -23,7 +23,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp 
 DECLARE
   total CONSTANT integer := cardinality(p_key);
   drawn bigint[]; claimed bigint[]; live boolean[]; refused integer[]; item record; i integer;
-  missing boolean; stopped boolean; gated boolean; grouped boolean;
+  missing boolean; stopped boolean; gated boolean; unbalanced boolean;
 BEGIN
   -- 1. Keys. The unique key decides between concurrent claims; the loser waits for the winner and sees its operation.
   PERFORM pg_current_xact_id();
@@ -53,20 +53,20 @@ BEGIN
     LEFT JOIN unnest(drawn, p_hash) twin(id, hash) ON twin.id = k.operation_id; -- the same key earlier in this batch
   END IF;
 
-  -- 2. Accounts, and the law of groups.
-  SELECT bool_or(a.id IS NULL), bool_or(a.status <> 'open'), bool_or(a.gated AND e.amount < 0), count(*) > count(DISTINCT e.ordinal)
-    INTO missing, stopped, gated, grouped
-  FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
-  LEFT JOIN LATERAL (SELECT x.id, x.status, x.gated FROM accounts_account x WHERE x.book_id = p_book AND x.id = e.account OFFSET 0) a ON true;
+  -- 2. Accounts, and the law of groups: the entries of each operation by unit, then the operations.
+  SELECT bool_or(o.missing), bool_or(o.stopped), bool_or(o.gated), bool_or(o.entries > 1 AND o.unbalanced)
+    INTO missing, stopped, gated, unbalanced
+  FROM (SELECT bool_or(g.missing) AS missing, bool_or(g.stopped) AS stopped, bool_or(g.gated) AS gated,
+               sum(g.entries) AS entries, bool_or(g.total <> 0) AS unbalanced
+        FROM (SELECT e.ordinal, count(*) AS entries, sum(e.amount) AS total, bool_or(a.id IS NULL) AS missing,
+                     bool_or(a.status <> 'open') AS stopped, bool_or(a.gated AND e.amount < 0) AS gated
+              FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
+              LEFT JOIN LATERAL (SELECT x.id, x.unit_id, x.status, x.gated FROM accounts_account x
+                                 WHERE x.book_id = p_book AND x.id = e.account OFFSET 0) a ON true
+              GROUP BY e.ordinal, a.unit_id) g
+        GROUP BY g.ordinal) o;
   IF missing THEN RAISE EXCEPTION 'an entry names an account that is not in book %', p_book; END IF;
-  IF grouped AND EXISTS (
-    SELECT FROM (SELECT e.ordinal, count(*) AS entries, sum(e.amount) AS total
-                 FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
-                 CROSS JOIN LATERAL (SELECT x.unit_id FROM accounts_account x WHERE x.book_id = p_book AND x.id = e.account OFFSET 0) a
-                 GROUP BY e.ordinal, a.unit_id) g
-    GROUP BY g.ordinal HAVING sum(g.entries) > 1 AND bool_or(g.total <> 0)) THEN
-    RAISE EXCEPTION 'a group operation is not zero for each unit';
-  END IF;
+  IF unbalanced THEN RAISE EXCEPTION 'a group operation is not zero for each unit'; END IF;
   IF stopped THEN
     FOR item IN
       SELECT DISTINCT ON (e.ordinal) e.ordinal, CASE a.status WHEN 'frozen' THEN 'account_frozen' ELSE 'account_closed' END AS code

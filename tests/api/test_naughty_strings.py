@@ -1,0 +1,134 @@
+"""Naughty strings in every place a text can stand: stored and echoed exactly, or refused with a 4xx; never a 5xx."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from tests.api.calls import adds, header_text
+
+pytestmark = pytest.mark.foreign
+
+
+@pytest.fixture(scope="module")
+def naughty(foreign_data):
+    strings = json.loads((foreign_data / "strings" / "blns.json").read_text(encoding="utf-8"))
+    payloads = (foreign_data / "strings" / "csv_injection_payloads.txt").read_text(encoding="utf-8").splitlines()
+    assert len(strings) > 500
+    return sorted({*strings, *payloads})
+
+
+def test_as_description_and_metadata_they_come_back_exactly(api, naughty):
+    operations = [
+        {
+            "key": f"k{number}",
+            "entries": [{"account": "cash", "amount": "1"}],
+            "description": text,
+            "metadata": {"value": text, **({text: "name"} if 0 < len(text) <= 64 else {})},
+        }
+        for number, text in enumerate(naughty)
+    ]
+
+    results = api.post("/batches", {"operations": operations}).json()["results"]
+
+    stored = {}
+    url = f"{api.root}/operations?limit=500"
+    while url:
+        page = api.call("GET", url).json()
+        stored |= {operation["id"]: operation for operation in page["results"]}
+        url = page["next"]
+    for operation, result in zip(operations, results, strict=True):
+        assert result["status"] == "created", operation
+        found = stored[result["id"]]
+        assert (found["description"], found["metadata"]) == (operation["description"], operation["metadata"])
+
+
+def test_as_metadata_they_are_found_again(api, naughty):
+    for text in naughty[::5]:
+        made = api.operate(
+            ("cash", "1"), metadata={"value": text, **({text: "name"} if 0 < len(text) <= 64 else {})}
+        ).json()
+        for query in ({"metadata.value": text}, {f"metadata.{text}": "name"} if 0 < len(text) <= 64 else {}):
+            if query:
+                found = [operation["id"] for operation in api.get("/operations", **query).json()["results"]]
+                assert found[0] == made["id"], query
+
+
+def test_as_key_they_are_kept_exactly_or_refused(api, naughty):
+    body = {"entries": [{"account": "cash", "amount": "1"}]}
+    kept = 0
+    for text in naughty:
+        in_header = api.post("/operations", body, key=text)
+        in_batch = api.post("/batches", {"operations": [{"key": text, **body}]})
+        assert in_header.status_code == (201 if in_batch.status_code == 200 else 400), text
+        assert (in_batch.status_code == 200) == (0 < len(text) <= 255 and text.isprintable()), text
+        if in_header.status_code == 201:
+            assert in_header.json()["key"] == text
+            assert in_batch.json()["results"][0] == {"key": text, "status": "replayed", "id": in_header.json()["id"]}
+            kept += 1
+
+    assert kept > 350
+
+
+def test_as_code_they_open_an_account_of_exactly_that_code_or_are_refused(empty_api, naughty):
+    opened = set()
+    for text in naughty:
+        response = empty_api.post("/accounts", {"code": text, "unit": "EUR"})
+        assert response.status_code in {201, 400}, text
+        if response.status_code == 201:
+            opened.add(text)
+            assert empty_api.get(response["Location"]).json()["code"] == text
+            assert empty_api.operate((text, "1")).json()["entries"][0]["account"] == text
+        else:
+            with adds(empty_api, operations=int(0 < len(text) <= 128 and text.isprintable())):
+                assert empty_api.operate((text, "1")).status_code in {400, 422}, text
+
+    assert {account["code"] for account in empty_api.get("/accounts", limit=500).json()["results"]} == opened
+    assert len(opened) > 50
+
+
+def test_as_name_unit_and_status_they_are_kept_exactly_or_refused(api, naughty):
+    for text in naughty[::3]:
+        named = api.patch("/accounts/cash", {"name": text})
+        assert named.status_code == (200 if len(text) <= 200 and "\0" not in text else 400), text
+        if named.status_code == 200:
+            assert named.json()["name"] == text
+        assert api.post("/accounts", {"code": "x", "unit": text}).status_code in {400, 422}, text
+        assert api.patch("/accounts/cash", {"status": text}).status_code == 400, text
+
+
+@pytest.mark.parametrize("path", ["/accounts/{}", "/accounts/{}/balance", "/operations/{}", "/entries/{}", "/{}"])
+def test_in_a_path_they_lead_nowhere(shared_api, naughty, path):
+    for text in naughty:
+        if quote(text, safe="") not in {"", ".", ".."}:
+            response = shared_api.get(path.format(quote(text, safe="")))
+            assert response.status_code == 404, text
+
+
+@pytest.mark.parametrize("name", ["prefix", "unit", "status", "cursor", "limit", "order"])
+def test_in_a_query_they_find_nothing_or_are_refused(shared_api, naughty, name):
+    for text in naughty:
+        response = shared_api.get("/accounts", **{name: text})
+        if name in {"prefix", "unit"}:
+            assert response.status_code == 200, text
+            assert response.json()["results"] == [] or (name, text) == ("prefix", ""), text
+        else:
+            assert response.status_code == (200 if (name, text) == ("limit", "08") else 400), text
+
+
+@pytest.mark.parametrize("name", ["key", "account", "outcome", "from"])
+def test_in_a_filter_of_operations_they_find_nothing_or_are_refused(shared_api, naughty, name):
+    for text in naughty[::3]:
+        response = shared_api.get("/operations", **{name: text})
+        assert response.status_code == {"key": 200, "account": 404, "outcome": 400, "from": 400}[name], text
+
+
+def test_in_headers_they_break_nothing(shared_api, naughty):
+    for text in naughty[::3]:
+        for header in ("X-Request-Id", "If-None-Match", "Accept", "Prefer", "Content-Type"):
+            value = header_text(text).replace("\n", " ").replace("\r", " ")
+            kind = {"content_type": value} if header == "Content-Type" else {"headers": {header: value}}
+            assert shared_api.call("GET", "/accounts/cash/balance", **kind).status_code in {200, 304, 406}, (
+                header,
+                text,
+            )

@@ -1,0 +1,147 @@
+"""Partitions: there is always one for the next id, it is guarded like its parent, and nobody waits for it."""
+
+import psycopg
+import pytest
+
+from tests.ledger.poster import Book, Poster, open_book
+from tests.servers import Database
+
+PARENTS = ("ledger_operation", "ledger_entry")
+
+
+def partitions(connection: psycopg.Connection, parent: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1", (parent,)
+    )
+    return [row[0] for row in rows]
+
+
+def add(connection: psycopg.Connection, ahead: int, rows: int) -> int:
+    added = connection.execute("SELECT ledger_add_partitions_v1(%s, %s)", (ahead, rows)).fetchone()
+    assert added is not None
+    return int(added[0])
+
+
+def poster(connection: psycopg.Connection, book: Book) -> Poster:
+    return Poster(connection, book_id=book.id, source_id=book.source_id)
+
+
+@pytest.fixture
+def owner(scratch: Database) -> psycopg.Connection:
+    with psycopg.connect(scratch.owner_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def small(scratch: Database) -> None:
+    """Partitions of ten rows, as the ledger of a scratch database begins."""
+    with psycopg.connect(scratch.owner_url, autocommit=True) as connection:
+        for parent in PARENTS:
+            for partition in partitions(connection, parent):
+                connection.execute(f"DROP TABLE {partition}")
+        assert add(connection, 2, 10) == 4
+
+
+def test_it_adds_nothing_where_nothing_is_missing(owner: psycopg.Connection) -> None:
+    before = {parent: partitions(owner, parent) for parent in PARENTS}
+
+    assert add(owner, 2, 20_000_000) == 0
+
+    assert {parent: partitions(owner, parent) for parent in PARENTS} == before
+    assert all(len(names) == 2 for names in before.values())
+
+
+@pytest.mark.usefixtures("small")
+def test_it_keeps_partitions_ahead_of_the_newest_id(scratch: Database, owner: psycopg.Connection) -> None:
+    book = open_book(scratch.owner_url, "anna EUR", "bank EUR")
+    anna, bank = book.accounts.values()
+
+    with psycopg.connect(scratch.database_url, autocommit=True) as connection:
+        for number in range(30):  # two entries each: three times across a border of operations, six times of entries
+            assert poster(connection, book).post((f"{number}", [(anna, 1), (bank, -1)])) == ["accepted"]
+            add(connection, 2, 10)
+
+    assert owner.execute("SELECT sum(amount) FROM ledger_entry WHERE account_id = %s", (anna,)).fetchone() == (30,)
+    assert len(partitions(owner, "ledger_operation")) == 5
+    assert len(partitions(owner, "ledger_entry")) == 8
+
+
+@pytest.mark.usefixtures("small")
+def test_it_takes_one_operation_across_a_border(scratch: Database, owner: psycopg.Connection) -> None:
+    book = open_book(scratch.owner_url, "anna EUR", "bank EUR")
+    anna, bank = book.accounts.values()
+
+    with psycopg.connect(scratch.database_url, autocommit=True) as connection:
+        told = poster(connection, book).post(("wide", [(anna, 1)] * 14 + [(bank, -14)]))
+
+    assert told == ["accepted"]
+    used = owner.execute("SELECT DISTINCT tableoid::regclass::text FROM ledger_entry ORDER BY 1").fetchall()
+    assert used == [("ledger_entry_p00001",), ("ledger_entry_p00002",)]
+
+
+@pytest.mark.usefixtures("small")
+def test_it_fails_loudly_and_leaves_nothing_where_a_partition_is_missing(scratch: Database) -> None:
+    book = open_book(scratch.owner_url, "anna EUR")
+
+    with psycopg.connect(scratch.database_url, autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.CheckViolation, match="no partition"):
+            poster(connection, book).post(("too wide", [(book.accounts["anna"], 1), (book.accounts["anna"], -1)] * 15))
+        add(connection, 2, 10)
+
+        assert poster(connection, book).post(("too wide", [(book.accounts["anna"], 1)])) == ["accepted"]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("verb", ["UPDATE {} SET book_id = book_id", "DELETE FROM {}", "TRUNCATE {}"])
+@pytest.mark.parametrize("parent", PARENTS)
+def test_it_guards_each_new_partition_by_itself(owner: psycopg.Connection, parent: str, verb: str) -> None:
+    add(owner, 5, 10)
+
+    assert len(partitions(owner, parent)) == 5
+    for partition in partitions(owner, parent):
+        with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
+            owner.execute(verb.format(partition))
+
+
+@pytest.mark.usefixtures("small")
+def test_it_gives_each_new_partition_the_constraints_and_indexes_of_its_parent(owner: psycopg.Connection) -> None:
+    add(owner, 5, 10)
+
+    for parent in PARENTS:
+        shapes = {
+            tuple(
+                owner.execute(
+                    "SELECT regexp_replace(pg_get_indexdef(i.indexrelid), '.* USING ', ''), i.indisunique, i.indisvalid"
+                    " FROM pg_index i WHERE i.indrelid = %s::regclass ORDER BY 1",
+                    (table,),
+                ).fetchall()
+            )
+            for table in [parent, *partitions(owner, parent)]
+        }
+        assert len(shapes) == 1, shapes
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner.execute(
+            "INSERT INTO ledger_entry_p00005 (id, book_id, operation_id, account_id, amount, effective_at)"
+            " VALUES (41, 1, 1, 1, 0, now())"
+        )
+
+
+def test_it_does_not_wait_for_postings_nor_make_them_wait(scratch: Database) -> None:
+    book = open_book(scratch.owner_url, "anna EUR floor 0", "bank EUR")
+    anna, bank = book.accounts.values()
+
+    with (
+        psycopg.connect(scratch.database_url) as slow,
+        psycopg.connect(scratch.database_url) as adder,
+        psycopg.connect(scratch.database_url, autocommit=True) as quick,
+    ):
+        for connection in (adder, quick):
+            connection.execute("SET lock_timeout = '2s'")
+        poster(slow, book).post(("slow", [(anna, 5), (bank, -5)]), ("slow down", [(anna, -1), (bank, 1)]))
+
+        added = add(adder, 4, 20_000_000)
+        told = poster(quick, book).post(("quick", [(bank, -5)]), ("quick", [(bank, -5)]))
+        adder.commit()
+        slow.commit()
+
+    assert (added, told) == (4, ["accepted", "accepted again"])
