@@ -9,10 +9,14 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement, repeated in turns with all others; `measure` takes the seconds that it may use."""
+    """One measurement, repeated in turns with all others; `measure` takes the seconds that it may use.
+
+    A case with `long` is left out of the short run.
+    """
 
     name: str
     measure: Callable[[float], Figures]
+    long: bool = False
 
 
 class MeasurementFailedError(Exception):

@@ -1,27 +1,32 @@
 """The service as its clients see it: granian, Django, the REST API, one machine with its client on it.
 
-Single posts, batches of 1,000 and balances, each answer checked. The load comes from http_load.py.
+Single posts, batches of 1,000, balances and history, each answer checked. The load comes from http_load.py. `merged` are web
+workers as `make run` starts them, `direct` the same without group commit.
 """
 
 import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import httpx
+import psutil
 
-from benchmarks import http_load
+from benchmarks import batches, http_load
 from benchmarks.cases import Case, Figures, MeasurementFailedError
-from benchmarks.servers import System
+from benchmarks.servers import System, Web
 
 ACCOUNTS = 10_000
 # So few that nearly every read finds its balance in the grid; over all accounts nearly every read is a first one.
 READ_ACCOUNTS = 200
 UNIT = "EUR"
 BATCH_OPERATIONS = 1000
+HISTORY_ROWS = 100
+# So many that each of READ_ACCOUNTS has a full page of history.
+HISTORY_BATCHES = 40
+CONNECTIONS = (1, 32, 64)
 # An answer to a batch comes a few times a second: it is measured for long enough to count some dozens.
 OPERATIONS_PER_SECOND_LEAST = 500
 # Threads of the web workers end when they idle, and their database connections with them; new ones plan their
@@ -61,12 +66,33 @@ class Calls:
             path = f"/api/v1/accounts/bench:{random.randint(1, accounts)}/balance"
             yield http_load.request_bytes("GET", path, token=self.token)
 
+    def history(self) -> Iterator[bytes]:
+        """The newest page of an account's history."""
+        while True:
+            path = f"/api/v1/accounts/bench:{random.randint(1, READ_ACCOUNTS)}/entries?limit={HISTORY_ROWS}"
+            yield http_load.request_bytes("GET", path, token=self.token)
+
+    def livez(self) -> Iterator[bytes]:
+        """What asks nothing of the ledger."""
+        return itertools.repeat(http_load.request_bytes("GET", "/livez", token=self.token))
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What one measurement sends and what each answer must be; so many operations count for each."""
+
+    name: str
+    requests: Callable[[Calls], Iterator[bytes]]
+    status: HTTPStatus = HTTPStatus.OK
+    check: Callable[[bytes], bool] = bool
+    operations: int = 1
+
 
 def open_accounts(system: System, token: str) -> None:
     """Open the benchmark's accounts through the API, as any client would."""
     accounts = [{"code": f"bench:{number}", "unit": UNIT} for number in range(1, ACCOUNTS + 1)]
     response = httpx.post(
-        f"http://127.0.0.1:{system.web_port}/api/v1/accounts/batch",
+        f"http://127.0.0.1:{system.merged.port}/api/v1/accounts/batch",
         headers={"Authorization": f"Bearer {token}"},
         json={"accounts": accounts},
         timeout=OPEN_SECONDS_MAX,
@@ -77,98 +103,82 @@ def open_accounts(system: System, token: str) -> None:
 
 
 def cases(system: System, *, token: str) -> list[Case]:
-    """All cases of this group."""
+    """All cases of this group; gives the accounts that are read some history."""
+    numbers = system.numbers("bench")
+    read = replace(numbers, last_account=numbers.first_account + READ_ACCOUNTS - 1)
+    batches.prepare(system.addresses.superuser_url, read, 1000, 1, HISTORY_BATCHES)()
     runs = itertools.count()
 
-    def calls() -> Calls:
-        return Calls(token=token, run=f"http-{next(runs)}")
+    def case(kind: _Kind, web: str, connections: int, suffix: str, *, long: bool = False) -> Case:
+        def measure(seconds: float) -> Figures:
+            calls = Calls(token=token, run=f"http-{next(runs)}")
+            return _measure(
+                system, system.merged if web == "merged" else system.direct, kind, calls, connections, seconds, suffix
+            )
 
-    def all_created(body: bytes) -> bool:
-        return body.count(b'"created"') == BATCH_OPERATIONS
+        return Case(f"http.{kind.name}{suffix}", measure, long=long)
 
-    def single(connections: int, place: str) -> Case:
-        suffix = f".{connections}c" if place == "spread" else f".{place}.{connections}c"
-        return Case(
-            f"http.single{suffix}",
-            _measure(
-                system,
-                "single",
-                suffix,
-                connections=connections,
-                requests=lambda: calls().single(hot=place == "hot"),
-                status=HTTPStatus.CREATED,
-            ),
-        )
+    found = [case(_Kind("livez", Calls.livez), "merged", 32, "", long=True)]
+    for web in ("direct", "merged"):
+        for place, hot in (("spread", False), ("hot", True)):
+            single = _Kind("single", lambda calls, hot=hot: calls.single(hot=hot), HTTPStatus.CREATED)  # type: ignore[misc] # bound now
+            for connections in CONNECTIONS:
+                short = (web, connections) in {("direct", 32), ("merged", 64)}
+                suffix = f".{web}.{place}.{connections}c"
+                found.append(case(single, web, connections, suffix, long=not short))
+    batch = _Kind("batch1000", Calls.batch, HTTPStatus.OK, _all_created, BATCH_OPERATIONS)
+    warm = _Kind("balance_get", lambda calls: calls.balance(accounts=READ_ACCOUNTS))
+    cold = _Kind("balance_get", lambda calls: calls.balance(accounts=ACCOUNTS))
+    history = _Kind("history_get", Calls.history, HTTPStatus.OK, _full_page)
+    for connections, suffix, long in ((1, ".1c", True), (32, "", False), (64, ".64c", True)):
+        found.append(case(warm, "merged", connections, suffix, long=long))
+        found.append(case(history, "merged", connections, suffix, long=long))
+    found.append(case(cold, "merged", 32, ".cold", long=True))
+    found.append(case(batch, "merged", 1, ".1c", long=True))
+    found.append(case(batch, "merged", 4, ""))
+    return found
 
-    def balance(suffix: str, accounts: int) -> Case:
-        requests = partial(calls().balance, accounts=accounts)
-        return Case(
-            f"http.balance_get{suffix}", _measure(system, "balance_get", suffix, connections=32, requests=requests)
-        )
 
-    def livez() -> Iterator[bytes]:
-        return itertools.repeat(http_load.request_bytes("GET", "/livez", token=token))
+def _all_created(body: bytes) -> bool:
+    return body.count(b'"created"') == BATCH_OPERATIONS
 
-    return [
-        Case("http.livez", _measure(system, "livez", "", connections=32, requests=livez)),
-        single(1, "spread"),
-        single(32, "spread"),
-        single(32, "hot"),
-        single(64, "spread"),
-        Case(
-            "http.batch1000",
-            _measure(
-                system,
-                "batch1000",
-                "",
-                connections=4,
-                requests=lambda: calls().batch(),
-                check=all_created,
-                operations=BATCH_OPERATIONS,
-            ),
-        ),
-        balance("", READ_ACCOUNTS),
-        balance(".cold", ACCOUNTS),
-    ]
+
+def _full_page(body: bytes) -> bool:
+    return body.count(b'"effective_at"') == HISTORY_ROWS
 
 
 def _measure(
-    system: System,
-    kind: str,
-    suffix: str,
-    *,
-    connections: int,
-    requests: Callable[[], Iterator[bytes]],
-    status: HTTPStatus = HTTPStatus.OK,
-    check: Callable[[bytes], bool] = bool,
-    operations: int = 1,
-) -> Callable[[float], Figures]:
-    """A measurement of this group: so many operations count for each answer."""
+    system: System, web: Web, kind: _Kind, calls: Calls, connections: int, seconds: float, suffix: str
+) -> Figures:
+    database_before, web_before = system.database_cpu_seconds(), web.cpu_seconds()
+    load = http_load.run(
+        port=web.port,
+        connections=connections,
+        seconds=max(seconds, kind.operations / OPERATIONS_PER_SECOND_LEAST),
+        warm_up_seconds=WARM_UP_SECONDS,
+        requests=kind.requests(calls),
+        status=kind.status,
+        check=kind.check,
+    )
+    done = load.answers_in_all * kind.operations
+    name = f"http.{kind.name}_per_s{suffix}"
+    return {
+        name: load.per_second * kind.operations,
+        f"http.{kind.name}_p50_ms{suffix}": load.percentile_ms(0.5),
+        f"http.{kind.name}_p99_ms{suffix}": load.percentile_ms(0.99),
+        f"cpu.client_share.{name}": system.share(load.client_cpu_seconds, load.seconds),
+        f"cpu.web_us.{name}": 1e6 * (web.cpu_seconds() - web_before) / done,
+        f"cpu.database_us.{name}": 1e6 * (system.database_cpu_seconds() - database_before) / done,
+        **_memory(web.workers(), "merged" if web == system.merged else "direct"),
+    }
 
-    def measure(seconds: float) -> Figures:
-        database_before, web_before = system.database_cpu_seconds(), system.web_cpu_seconds()
-        load = http_load.run(
-            port=system.web_port,
-            connections=connections,
-            seconds=max(seconds, operations / OPERATIONS_PER_SECOND_LEAST),
-            warm_up_seconds=WARM_UP_SECONDS,
-            requests=requests(),
-            status=status,
-            check=check,
-        )
-        done = load.answers_in_all * operations
-        name = f"http.{kind}_per_s{suffix}"
-        return {
-            name: load.per_second * operations,
-            f"http.{kind}_p50_ms{suffix}": load.percentile_ms(0.5),
-            f"http.{kind}_p99_ms{suffix}": load.percentile_ms(0.99),
-            f"cpu.client_share.{name}": system.share(load.client_cpu_seconds, load.seconds),
-            f"cpu.web_us.{name}": 1e6 * (system.web_cpu_seconds() - web_before) / done,
-            f"cpu.database_us.{name}": 1e6 * (system.database_cpu_seconds() - database_before) / done,
-            "http.web_memory_mb": system.web_memory_mb(),
-        }
 
-    return measure
+def _memory(workers: list[psutil.Process], which: str) -> Figures:
+    """Memory of the workers together: each shared page counted once (PSS) where the system tells it, else for each of them."""
+    try:
+        return {f"http.web_memory_pss_mb.{which}": sum(w.memory_full_info().pss for w in workers) / 2**20}
+    except (psutil.AccessDenied, AttributeError):
+        return {f"http.web_memory_rss_mb.{which}": sum(w.memory_info().rss for w in workers) / 2**20}
 
 
 def _code(*, hot: bool) -> bytes:

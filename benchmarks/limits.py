@@ -39,11 +39,11 @@ COPY_SOURCES = {
 }
 
 
-def cases(system: System, *, book: int, accounts: tuple[int, int]) -> list[Case]:
+def cases(system: System) -> list[Case]:
     """All cases of this group; creates their tables."""
     with system.owner() as connection:
         connection.execute(TABLES.read_text(encoding="utf-8"))
-    variables = {"book": book, "first_account": accounts[0], "last_account": accounts[1]}
+    variables = system.numbers("bench").variables()
     url = system.addresses.superuser_url
     return [
         Case("limit.fsync", lambda seconds: {"limit.fsync_per_s": _fsync_rate(system.state_dir, seconds)}),
@@ -52,6 +52,7 @@ def cases(system: System, *, book: int, accounts: tuple[int, int]) -> list[Case]
             Case(
                 f"limit.insert.{clients}c",
                 _pgbench("insert_entry.sql", "limit.insert_commit_1row_per_s", url, clients, variables),
+                long=clients < max(CLIENTS),
             )
             for clients in CLIENTS
         ),

@@ -1,124 +1,95 @@
-"""The posting function itself, below HTTP and Django: single operations and batches, hot and spread, and the opponent.
+"""The posting function itself, below HTTP and Django, one operation in a call: hot and spread, with floors, and its opponents.
 
-Hot is one account that everybody posts to; spread is ten thousand accounts chosen at random. The opponent
-(peers/update_in_place.sql) keeps a balance in the account's row and shows what that costs on a hot account.
+Hot is one account that everybody posts to; spread is ten thousand accounts chosen at random. One opponent
+(peers/update_in_place.sql) keeps a balance in the account's row; the other is the posting function with the plain exclusive
+lock instead of the gate. With `flush_1ms` every commit's flush takes a millisecond longer, as a cloud disk or a standby makes it.
 """
 
-import random
-import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import psycopg
-
-from benchmarks.cases import Case, Figures, MeasurementFailedError
+from benchmarks.cases import Case, Figures
 from benchmarks.servers import System
-from benchmarks.sql_load import SCRIPTS, pgbench
-from benchmarks.together import run_together
+from benchmarks.sql_load import pgbench
 
 PEER = Path(__file__).parent / "peers" / "update_in_place.sql"
+FLOORS = Path(__file__).with_name("floors.sql")
 CLIENTS = (1, 8, 32)
-BATCH_OPERATIONS = 1000
-# How many batches to prepare for a second: less than a quiet machine posts, so that no run is much too long.
-BATCHES_PER_SECOND = 15
-WARM_UP_BATCHES = 3
-MESSAGE = b'{"entries":[{"account":"bench:0001","amount":"12.34"}],"description":"invoice 2026-000123"}'
+# The flush leader sleeps so many microseconds while the others gather behind it.
+FLUSH_1MS = "-c commit_delay=1000 -c commit_siblings=0"
+# Each takes a lock until the transaction ends; the table of locks holds some ten thousand.
+FAST_LIMITS_PER_CALL = 1_000
+FAST_LIMITS = """
+    SELECT count(public.ledger_set_fast_limit_v1(chosen.book_id, chosen.id))
+    FROM (SELECT a.book_id, a.id FROM public.accounts_account a
+          WHERE a.code LIKE 'rich:%%' AND a.fast_debit_limit IS NULL ORDER BY a.id LIMIT %s) chosen
+"""
 
 
-def cases(system: System, *, book: int, source: int, accounts: tuple[int, int]) -> list[Case]:
-    """All cases of this group; creates the opponent's tables."""
+@dataclass(frozen=True)
+class _Single:
+    """What the clients post: a script of pgbench/ on accounts of one kind; `operations` of it are one transaction of pgbench."""
+
+    name: str
+    prefix: str
+    script: str = "post_single.sql"
+    sign: int = 1
+    operations: int = 1
+
+
+NO_FLOOR = _Single("post.single_per_s", "bench")
+RICH_FLOOR = _Single("post.single_per_s.rich_floor", "rich", sign=-1)
+NEAR_FLOOR = _Single("post.single_per_s.near_floor", "near", script="post_pair.sql", operations=2)
+EXCLUSIVE_LOCK = _Single("peer.exclusive_lock.single_per_s", "locked", sign=-1)
+UPDATE_IN_PLACE = _Single("peer.update_in_place.single_per_s", "bench", script="peer_single.sql")
+
+
+def cases(system: System) -> list[Case]:
+    """All cases of this group; creates the opponent's tables and the accounts with floors."""
     with system.owner() as connection:
+        # One by one: a posting must be alone in its transaction.
+        for statement in FLOORS.read_text(encoding="utf-8").strip().removesuffix(";").split(";\n"):
+            connection.execute(statement)
+        while (connection.execute(FAST_LIMITS, (FAST_LIMITS_PER_CALL,)).fetchone() or (0,))[0]:
+            pass
         connection.execute(PEER.read_text(encoding="utf-8"))
-    spread = {"book": book, "source": source, "first_account": accounts[0], "last_account": accounts[1]}
-    hot = spread | {"last_account": accounts[0]}
-    places = {"hot": hot, "spread": spread}
-    found = [
-        _single_case(system, "post_single.sql", f"post.single_per_s.{place}.{clients}c", clients, variables)
-        for clients in CLIENTS
-        for place, variables in places.items()
-    ]
-    found += [
-        _single_case(system, "peer_single.sql", f"peer.update_in_place.single_per_s.{place}.32c", 32, variables)
-        for place, variables in places.items()
-    ]
-    # entries in an operation, processes: the one-entry batches are beside COPY, the transfers beside the goals
-    for place, entries, processes in (("spread", 1, 1), ("hot", 1, 1), ("spread", 2, 1), ("spread", 2, 2)):
-        found.append(_batch_case(system, place, entries, processes, places[place]))
+    found = []
+    for kind in (NO_FLOOR, RICH_FLOOR, NEAR_FLOOR):
+        for clients in CLIENTS:
+            short = clients == max(CLIENTS)
+            found.append(_case(system, kind, "hot", clients, long=not short))
+            found.append(_case(system, kind, "spread", clients, long=not short or kind is NEAR_FLOOR))
+            found.append(_case(system, kind, "hot", clients, flush=True, long=not short or kind is NEAR_FLOOR))
+    for kind in (UPDATE_IN_PLACE, EXCLUSIVE_LOCK):
+        found.append(_case(system, kind, "hot", 32))
+        found.append(_case(system, kind, "hot", 32, flush=True))
+        found.append(_case(system, kind, "spread", 32, long=kind is EXCLUSIVE_LOCK))
+    # What the ratios with the flush need on top.
+    found.append(_case(system, NO_FLOOR, "spread", 32, flush=True, long=True))
+    found.append(_case(system, RICH_FLOOR, "spread", 32, flush=True))
     return found
 
 
-def _single_case(system: System, script: str, name: str, clients: int, variables: dict[str, int]) -> Case:
+def _case(system: System, kind: _Single, place: str, clients: int, *, flush: bool = False, long: bool = False) -> Case:
+    name = f"{kind.name}.{place}.{clients}c{'.flush_1ms' if flush else ''}"
+    numbers = system.numbers(kind.prefix)
+    numbers = replace(numbers, last_account=numbers.first_account) if place == "hot" else numbers
+
     def measure(seconds: float) -> Figures:
         cpu_before = system.database_cpu_seconds()
         load = pgbench(
-            script, url=system.addresses.superuser_url, clients=clients, seconds=seconds, variables=variables
+            kind.script,
+            url=system.addresses.superuser_url,
+            clients=clients,
+            seconds=seconds,
+            variables=numbers.variables() | {"sign": kind.sign},
+            options=FLUSH_1MS if flush else "",
         )
         server_cpu = system.database_cpu_seconds() - cpu_before
         return {
-            name: load.per_second,
+            name: load.per_second * kind.operations,
             f"cpu.client_share.{name}": system.share(load.client_cpu_seconds, load.seconds_in_all),
-            f"cpu.database_us.{name}": 1e6 * server_cpu / load.transactions_in_all,
+            f"cpu.database_us.{name}": 1e6 * server_cpu / load.transactions_in_all / kind.operations,
         }
 
-    return Case(name, measure)
-
-
-def _batch_case(system: System, place: str, entries: int, processes: int, variables: dict[str, int]) -> Case:
-    kind = "batch1000" if entries == 1 else "batch1000_transfers"
-    name = f"post.{kind}_per_s.{place}.{processes}c"
-
-    def measure(seconds: float) -> Figures:
-        batches = max(2, round(seconds * BATCHES_PER_SECOND / entries))
-        some = (system.addresses.superuser_url, variables, entries, batches)
-        done = run_together(prepare_batches, [some] * processes)
-        return {
-            name: done.per_second,
-            f"cpu.client_share.{name}": system.share(done.client_cpu_seconds, done.seconds),
-        }
-
-    return Case(name, measure)
-
-
-def prepare_batches(url: str, variables: dict[str, int], entries: int, batches: int) -> Callable[[], int]:
-    """Make the parameters of some batches; the returned function posts them, each in its own transaction."""
-    connection = psycopg.connect(url, autocommit=True)
-    statement = (SCRIPTS / "post_batch.sql").read_text(encoding="utf-8").partition("\n")[2]
-    prepared = [_parameters(variables, entries) for _ in range(WARM_UP_BATCHES + batches)]
-
-    def post(parameters: dict[str, Any]) -> None:
-        row = connection.execute(statement, parameters, prepare=True, binary=True).fetchone()
-        if row is None or set(row[1]) != {"accepted"}:
-            raise MeasurementFailedError(f"a batch was not accepted as a whole: {row and set(row[1])}")
-
-    def run() -> int:
-        for parameters in prepared[WARM_UP_BATCHES:]:
-            post(parameters)
-        return batches * BATCH_OPERATIONS
-
-    for parameters in prepared[:WARM_UP_BATCHES]:
-        post(parameters)
-    return run
-
-
-def _parameters(variables: dict[str, int], entries: int) -> dict[str, Any]:
-    """One batch: operations of one entry, or transfers of two."""
-    total, now = BATCH_OPERATIONS, datetime.now(UTC)
-    accounts = range(variables["first_account"], variables["last_account"] + 1)
-    amount = Decimal(1234)
-    return {
-        "book": variables["book"],
-        "source": [variables["source"]] * total,
-        "key": [str(uuid.uuid4()) for _ in range(total)],
-        "kind": ["operation"] * total,
-        "message": [MESSAGE] * total,
-        "hash": [random.randbytes(32) for _ in range(total)],
-        "credential": ["benchmark"] * total,
-        "received": [now] * total,
-        "effective": [None] * total,
-        "ordinal": [ordinal for ordinal in range(1, total + 1) for _ in range(entries)],
-        "account": random.choices(accounts, k=total * entries),
-        "amount": [amount if place == 0 else -amount for _ in range(total) for place in range(entries)],
-    }
+    return Case(name, measure, long=long)

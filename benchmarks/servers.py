@@ -13,14 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
 import psutil
 import psycopg
 
-from billing_project import embedded, local_process
+from billing_project import embedded, local_process, service
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Not the temporary folder: that may be memory, and a benchmark of commits needs the disk.
@@ -32,9 +32,14 @@ READY_SECONDS_MAX = 60.0
 COMMAND_SECONDS_MAX = 300.0
 STOP_SECONDS_MAX = 20.0
 
+# An empty ledger, for those who need one of their own.
+PRISTINE = "pristine"
+# Two sets of web workers keep a connection for each thread, pgbench opens 32, hordak's processes and ours 8.
+CONNECTIONS_MAX = 200
+
 NUMBERS = """
     SELECT b.id, (SELECT max(s.id) FROM security_source s WHERE s.name = 'benchmark'), min(a.id), max(a.id), count(*)
-    FROM accounts_book b JOIN accounts_account a ON a.book_id = b.id AND a.code LIKE 'bench:%'
+    FROM accounts_book b JOIN accounts_account a ON a.book_id = b.id AND a.code LIKE %s
     WHERE b.name = 'main' GROUP BY b.id
 """
 # What the tasks of beat call, one transaction each: a mark must be taken in a transaction of its own.
@@ -51,21 +56,52 @@ class SetupError(Exception):
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """Of the book `main`, the benchmark's own source, and the first and last account of one kind."""
+
+    book: int
+    source: int
+    first_account: int
+    last_account: int
+
+    def variables(self) -> dict[str, int]:
+        """By the names that the scripts of pgbench/ know."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Web:
+    """Web workers: where they listen, and their parent."""
+
+    port: int
+    process_id: int
+
+    def cpu_seconds(self) -> float:
+        """CPU that the web processes have used so far."""
+        return _family_cpu_seconds(psutil.Process(self.process_id))
+
+    def workers(self) -> list[psutil.Process]:
+        """The workers themselves."""
+        return psutil.Process(self.process_id).children(recursive=True)
+
+
+@dataclass(frozen=True)
 class System:
-    """Where the measured ledger is and how to get in."""
+    """Where the measured ledger is and how to get in. `merged` are web workers as `make run` starts them, `direct` those
+    without group commit."""
 
     state_dir: Path
     addresses: embedded.Addresses
     environment: dict[str, str]
-    web_port: int
-    web_process_id: int
+    merged: Web
+    direct: Web
     client_id: str
     client_secret: str
 
     def token(self) -> str:
         """A fresh access token of the benchmark's client."""
         response = httpx.post(
-            f"http://127.0.0.1:{self.web_port}/oauth/token/",
+            f"http://127.0.0.1:{self.merged.port}/oauth/token/",
             data={"grant_type": "client_credentials"},
             auth=(self.client_id, self.client_secret),
         )
@@ -80,13 +116,13 @@ class System:
         with self.owner() as connection:
             return str(connection.execute("SHOW server_version").fetchone()[0])  # type: ignore[index] # it always answers
 
-    def numbers(self) -> tuple[int, int, tuple[int, int]]:
-        """Numbers of the book `main`, of the benchmark's own source, and of its first and last account."""
+    def numbers(self, prefix: str) -> Numbers:
+        """The numbers of the accounts whose codes start so."""
         with self.owner() as connection:
-            found = connection.execute(NUMBERS).fetchone()
+            found = connection.execute(NUMBERS, (f"{prefix}:%",)).fetchone()
         if found is None or found[3] - found[2] + 1 != found[4]:
-            raise SetupError(f"the benchmark's accounts have no unbroken numbers: {found}")
-        return found[0], found[1], (found[2], found[3])
+            raise SetupError(f"the benchmark's accounts {prefix}:N have no unbroken numbers: {found}")
+        return Numbers(*found[:4])
 
     def settle(self) -> None:
         """Between repetitions, off the clock: do what beat does every second, then flush, so that each starts alike."""
@@ -106,15 +142,6 @@ class System:
             backend = psutil.Process(connection.info.backend_pid)
             return _family_cpu_seconds(backend.parent() or backend)
 
-    def web_cpu_seconds(self) -> float:
-        """CPU that the web processes have used so far."""
-        return _family_cpu_seconds(psutil.Process(self.web_process_id))
-
-    def web_memory_mb(self) -> float:
-        """Resident memory of the web workers together; pages they share count for each of them."""
-        workers = psutil.Process(self.web_process_id).children(recursive=True)
-        return float(sum(worker.memory_info().rss for worker in workers)) / 2**20
-
 
 @contextmanager
 def system() -> Iterator[System]:
@@ -122,18 +149,23 @@ def system() -> Iterator[System]:
     folder = DISK_FOLDER if DISK_FOLDER.is_dir() else Path(tempfile.gettempdir())
     state_dir = Path(tempfile.mkdtemp(prefix="billing-bench-", dir=folder))
     try:
-        addresses = embedded.start(state_dir, durable=True)
+        addresses = embedded.start(state_dir, durable=True, connections_max=CONNECTIONS_MAX)
         environment = _environment(state_dir, addresses)
-        _manage(environment, "migrate", "--verbosity", "0")
-        client = json.loads(_manage(environment, "client", "create", "benchmark", "--scopes", SCOPES, "--json"))
-        web_port = local_process.choose_port()
-        with _web(environment, web_port, log=state_dir / "log" / "web.log") as web:
+        manage(environment, "migrate", "--verbosity", "0")
+        client = json.loads(manage(environment, "client", "create", "benchmark", "--scopes", SCOPES, "--json"))
+        with psycopg.connect(addresses.superuser_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {PRISTINE} TEMPLATE {connection.info.dbname}")
+        with (
+            _web(environment, state_dir, merged=True) as merged,
+            _web(environment, state_dir, merged=False) as direct,
+            _aggregator(environment, log=state_dir / "log" / "aggregator.log"),
+        ):
             yield System(
                 state_dir=state_dir,
                 addresses=addresses,
                 environment=environment,
-                web_port=web_port,
-                web_process_id=web.pid,
+                merged=merged,
+                direct=direct,
                 client_id=client["client_id"],
                 client_secret=client["client_secret"],
             )
@@ -143,8 +175,6 @@ def system() -> Iterator[System]:
 
 def _environment(state_dir: Path, addresses: embedded.Addresses) -> dict[str, str]:
     """The settings of a `make run`, whatever the caller's own shell or .env file say."""
-    metrics = state_dir / "prometheus"
-    metrics.mkdir(mode=0o700)
     return os.environ | {
         "ENVIRONMENT": "development",
         "STATE_DIR": str(state_dir),
@@ -154,11 +184,11 @@ def _environment(state_dir: Path, addresses: embedded.Addresses) -> dict[str, st
         "SECRET_KEY": addresses.secret_key,
         "LOG_LEVEL": "WARNING",
         "ACCESS_TOKEN_SECONDS": "86400",
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
     }
 
 
-def _manage(environment: dict[str, str], *arguments: str) -> str:
+def manage(environment: dict[str, str], *arguments: str) -> str:
+    """Run one management command and return its output. Raises SetupError."""
     finished = subprocess.run(
         [sys.executable, str(PROJECT / "manage.py"), *arguments],
         env=environment,
@@ -174,19 +204,60 @@ def _manage(environment: dict[str, str], *arguments: str) -> str:
 
 
 @contextmanager
-def _web(environment: dict[str, str], port: int, *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS), "--backlog", "2048", "--no-ws"]
-    command += ["--no-access-log", "billing_project.wsgi:application"]
+def _web(environment: dict[str, str], state_dir: Path, *, merged: bool) -> Iterator[Web]:
+    """Web workers by the very command of `make run`."""
+    name = "merged" if merged else "direct"
+    port = local_process.choose_port()
+    plan = service.Plan(
+        state_dir=state_dir,
+        host="127.0.0.1",
+        port=port,
+        web_workers=WEB_WORKERS,
+        web_threads=WEB_THREADS,
+        worker_processes=0,
+        own_database=True,
+        own_valkey=True,
+        allowed_hosts=(),
+    )
+    command = service._commands(plan)["web"]  # noqa: SLF001 - whatever it becomes, it is what must be measured
+    metrics = state_dir / f"prometheus-{name}"
+    metrics.mkdir(mode=0o700)
+    environment = environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "GROUP_COMMIT": str(merged)}
+    log = state_dir / "log" / f"{name}.log"
     with (
         log.open("wb") as output,
         subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=output, stderr=output) as process,
     ):
         try:
             _wait_until_ready(process, port, log)
-            yield process
+            yield Web(port, process.pid)
         finally:
             process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def _aggregator(environment: dict[str, str], *, log: Path) -> Iterator[None]:
+    """The aggregator, once a second from now on."""
+    command = [sys.executable, "-m", "benchmarks.aggregator"]
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            command, env=environment, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        try:
+            if process.stdout is None or process.stdout.readline() != b"ready\n":
+                raise SetupError(f"the aggregator did not start:\n{log.read_text(errors='replace')[-4000:]}")
+            yield
+            if process.poll() is not None:
+                raise SetupError(f"the aggregator ended early:\n{log.read_text(errors='replace')[-4000:]}")
+        finally:
+            if process.stdin:
+                process.stdin.close()  # it ends by itself
             try:
                 process.wait(STOP_SECONDS_MAX)
             except subprocess.TimeoutExpired:

@@ -246,7 +246,7 @@ def _key_problems(key: str | None, pointer: str) -> Iterator[Problem]:
     if key is None:
         yield Problem(pointer, "required", "An idempotency key is required: a text that names this request for ever.")
     elif not 1 <= len(key) <= KEY_CHARACTERS_MAX:
-        yield Problem(pointer, "size", f"A key has 1 to {KEY_CHARACTERS_MAX} characters.")
+        yield Problem(pointer, "size", f"A key has 1 to {KEY_CHARACTERS_MAX} characters, in a header of ASCII.")
     elif not key.isprintable():
         yield Problem(pointer, "invalid", "A key has printable characters only.")
 

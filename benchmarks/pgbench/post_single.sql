@@ -1,7 +1,7 @@
 -- One operation of one entry through the posting function, as the application calls it for a single request.
--- Hot: first_account = last_account. The key is random, as clients' keys are; message and hash have their usual sizes.
+-- Hot: first_account = last_account. `sign` is 1 or -1: only decrements of accounts with a floor pass the gate. The key is random, as clients' keys are; message and hash have their usual sizes.
 \set account random(:first_account, :last_account)
-\set amount random(1, 100000)
+\set amount :sign * random(1, 100000)
 SELECT o_operation FROM public.ledger_post_v1(
   :book,
   ARRAY[:source]::bigint[],

@@ -133,7 +133,7 @@ def _is_utf8(query_string: str) -> bool:
 
 
 def body_of(request: Request) -> bytes:
-    """Return the body exactly as received. Raises UnsupportedMediaType (415) and BodyTooLarge (413)."""
+    """Return the body exactly as received. Raises UnsupportedMediaType (415), BodyTooLarge (413) and Malformed."""
     environ = request._request.META  # noqa: SLF001 - the request that DRF wraps
     length = environ.get("CONTENT_LENGTH") or "0"
     chunked = "HTTP_TRANSFER_ENCODING" in environ
@@ -146,16 +146,17 @@ def body_of(request: Request) -> bytes:
     body: bytes = environ["wsgi.input"].read(BODY_BYTES_MAX + 1 if chunked else int(length))
     if len(body) > BODY_BYTES_MAX:
         raise BodyTooLarge
+    if not chunked and len(body) != int(length):
+        raise Malformed([Problem("", "invalid_json", "The body ended before its announced length.")])
     return body
 
 
 def key_of(request: Request) -> str | None:
-    """Return the Idempotency-Key header as text, None without one. Raises Malformed where it is not UTF-8."""
-    value = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    try:
-        return None if value is None else str(value).encode("latin-1").decode()
-    except UnicodeError:
-        raise Malformed([Problem("header:Idempotency-Key", "invalid", "A key is UTF-8 text.")]) from None
+    """Return the Idempotency-Key header, None without one. Raises Malformed: servers do not agree on a header beyond ASCII."""
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not key.isascii():
+        raise Malformed([Problem("header:Idempotency-Key", "invalid", "A key in a header is ASCII text.")])
+    return key
 
 
 def time_of(query: Mapping[str, str], name: str) -> datetime | None:

@@ -10,6 +10,9 @@ CREATE FUNCTION public.ledger_change_account_v1(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE account accounts_account;
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN -- or a balance would be read from before the lock
+    RAISE EXCEPTION 'a change of an account must be made at the isolation level read committed';
+  END IF;
   PERFORM pg_advisory_xact_lock(p_account);
   SELECT * INTO STRICT account FROM accounts_account a WHERE a.book_id = p_book AND a.id = p_account FOR UPDATE;
   SELECT max(c.id) INTO o_change FROM accounts_account_change c WHERE c.book_id = p_book AND c.account_id = p_account;

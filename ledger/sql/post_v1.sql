@@ -25,6 +25,12 @@ DECLARE
   drawn bigint[]; claimed bigint[]; live boolean[]; refused integer[]; item record; i integer;
   missing boolean; stopped boolean; gated boolean; unbalanced boolean;
 BEGIN
+  -- I11 needs both: a statement here must see what was committed before it had its locks, and the gate counts one call for each
+  -- transaction under way.
+  IF current_setting('transaction_isolation') <> 'read committed' OR pg_current_xact_id_if_assigned() IS NOT NULL THEN
+    RAISE EXCEPTION 'a posting must be alone in its transaction, at the isolation level read committed';
+  END IF;
+
   -- 1. Keys. The unique key decides between concurrent claims; the loser waits for the winner and sees its operation.
   PERFORM pg_current_xact_id();
   SELECT array_agg(nextval('ledger_operation_id_seq')) INTO drawn FROM generate_series(1, total);

@@ -74,14 +74,8 @@ def test_a_key_is_one_namespace_for_all_calls(api):
 @pytest.mark.parametrize(
     ("mode", "statuses", "added", "balance"),
     [
-        ("each", [("created", None, False), ("refused", "below_floor", False), ("created", None, False)], 2, "2.00"),
-        (
-            "all",
-            [("refused", "batch_refused", False), ("refused", "below_floor", False)]
-            + [("refused", "batch_refused", False)],
-            0,
-            "0.00",
-        ),
+        ("each", "created below_floor created", 2, "2.00"),
+        ("all", "batch_refused below_floor batch_refused", 0, "0.00"),
     ],
 )
 def test_all_means_all_or_nothing(api, mode, statuses, added, balance):
@@ -90,7 +84,7 @@ def test_all_means_all_or_nothing(api, mode, statuses, added, balance):
     with adds(api, operations=3, entries=added):
         response = api.post("/batches", {"mode": mode, "operations": operations})
 
-    assert results(response) == statuses
+    assert [code or status for status, code, _ in results(response)] == statuses.split()
     assert api.balance("cash") == balance
 
 

@@ -118,8 +118,7 @@ TWICE = [
     ("/batches", '{"operations":[{"key":"a","key":"b","entries":[{"account":"cash","amount":"1"}]}]}', "/operations/0"),
     (
         "/batches",
-        '{"operations":[{"key":"a","entries":[{"account":"cash","amount":"1"}]},'
-        '{"key":"b","entries":[{"account":"cash","amount":"1","amount":"2"}]}]}',
+        '{"operations":[{"key":"a","entries":[{"account":"x","amount":"1"}]},{"key":"b","key":"c","entries":[]}]}',
         "/operations/1",
     ),
     ("/batches", '{"operations":[],"operations":[{"key":"a","entries":[{"account":"cash","amount":"1"}]}]}', ""),

@@ -13,7 +13,6 @@ import pytest
 from django.db import OperationalError, connection
 
 from ledger import queries
-from ledger.api import operations as operations_api
 from tests.api.calls import adds, pointers, refusal
 
 BODY = {"entries": [{"account": "cash", "amount": "1"}], "description": "foo"}
@@ -108,7 +107,6 @@ def storage_away(api):
 
     with pytest.MonkeyPatch.context() as patch, adds(api):
         patch.setattr(queries, "known_accounts", fail)
-        patch.setattr(operations_api.queries, "known_accounts", fail)
         response = api.post("/operations", BODY, key=KEY)
     assert refusal(response) == (503, "storage_unavailable")
     assert response["Content-Type"] == "application/problem+json"
@@ -118,6 +116,14 @@ def storage_away(api):
 def reading(api):
     response = api.call("GET", "/operations", headers={"Idempotency-Key": KEY})
     assert (response.status_code, response.json()["results"]) == (200, [])
+
+
+def put(api):
+    unknown_method(api, "PUT")
+
+
+def delete(api):
+    unknown_method(api, "DELETE")
 
 
 def unknown_method(api, method):
@@ -184,14 +190,14 @@ SCENARIOS = {
     "Store unavailable includes RFC 9457 instance field": storage_away,
     "Store unavailable includes RFC 9457 retryable field": storage_away,
     "GET requests bypass idempotency processing": reading,
-    "PUT requests bypass idempotency processing": lambda api: unknown_method(api, "PUT"),
-    "DELETE requests bypass idempotency processing": lambda api: unknown_method(api, "DELETE"),
+    "PUT requests bypass idempotency processing": put,
+    "DELETE requests bypass idempotency processing": delete,
     "Empty request body is handled": empty_body,
     "PATCH requests are protected by idempotency": change,
 }
 
 
-@pytest.mark.parametrize("check", set(SCENARIOS.values()), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", dict.fromkeys(SCENARIOS.values()), ids=lambda check: check.__name__)
 def test_the_scenarios_hold_by_our_rules(api, check):
     check(api)
 
@@ -200,5 +206,4 @@ def test_the_scenarios_hold_by_our_rules(api, check):
 def test_every_scenario_of_the_file_is_named_here(foreign_data):
     lines = (foreign_data / "http" / "idempotency.feature").read_text(encoding="utf-8").splitlines()
 
-    assert [line.partition("Scenario: ")[2] for line in lines if "Scenario: " in line].sort() == [*SCENARIOS].sort()
     assert {line.partition("Scenario: ")[2] for line in lines if "Scenario: " in line} == SCENARIOS.keys()

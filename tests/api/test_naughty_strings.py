@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from ledger.limits import KEY_CHARACTERS_MAX, PAGE_ROWS_MAX
 from tests.api.calls import adds, header_text
 
 pytestmark = pytest.mark.foreign
@@ -58,14 +59,18 @@ def test_as_key_they_are_kept_exactly_or_refused(api, naughty):
     body = {"entries": [{"account": "cash", "amount": "1"}]}
     kept = 0
     for text in naughty:
-        in_header = api.post("/operations", body, key=text)
+        is_key = 0 < len(text) <= KEY_CHARACTERS_MAX and text.isprintable()
         in_batch = api.post("/batches", {"operations": [{"key": text, **body}]})
-        assert in_header.status_code == (201 if in_batch.status_code == 200 else 400), text
-        assert (in_batch.status_code == 200) == (0 < len(text) <= 255 and text.isprintable()), text
-        if in_header.status_code == 201:
-            assert in_header.json()["key"] == text
-            assert in_batch.json()["results"][0] == {"key": text, "status": "replayed", "id": in_header.json()["id"]}
+        in_header = api.post("/operations", body, key=text)
+        assert in_batch.status_code == (200 if is_key else 400), text
+        assert in_header.status_code == (201 if is_key and text.isascii() else 400), text
+        if is_key:
+            (result,) = in_batch.json()["results"]
+            assert (result["key"], result["status"]) == (text, "created")
+            assert [operation["key"] for operation in api.get("/operations", key=text).json()["results"]] == [text]
             kept += 1
+        if in_header.status_code == 201:
+            assert (in_header.json()["id"], in_header.json()["key"]) == (result["id"], text)
 
     assert kept > 350
 
@@ -113,7 +118,8 @@ def test_in_a_query_they_find_nothing_or_are_refused(shared_api, naughty, name):
             assert response.status_code == 200, text
             assert response.json()["results"] == [] or (name, text) == ("prefix", ""), text
         else:
-            assert response.status_code == (200 if (name, text) == ("limit", "08") else 400), text
+            is_limit = name == "limit" and text.isascii() and text.isdecimal() and 1 <= int(text) <= PAGE_ROWS_MAX
+            assert response.status_code == (200 if is_limit else 400), text
 
 
 @pytest.mark.parametrize("name", ["key", "account", "outcome", "from"])

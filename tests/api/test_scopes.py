@@ -9,6 +9,7 @@ from oauth2_provider.models import get_access_token_model
 from security.authentication import CREDENTIALS
 from security.clients import change_client, revoke_client
 from tests.api.calls import Api, adds, refusal
+from tests.api.declared import document
 from tests.security.actors import new_actor
 
 SCOPES = ["accounts:read", "accounts:write", "operations:read", "operations:write"]
@@ -53,8 +54,6 @@ def test_a_call_is_open_to_its_scope_and_to_no_other(shared_api, tokens, method,
 
 
 def test_every_call_stands_in_the_table_above(shared_api):
-    from tests.api.declared import document
-
     declared = {
         (method.upper(), path.removeprefix("/api/v1"))
         for path, item in document()["paths"].items()

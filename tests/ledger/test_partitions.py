@@ -1,5 +1,7 @@
 """Partitions: there is always one for the next id, it is guarded like its parent, and nobody waits for it."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
@@ -27,7 +29,7 @@ def poster(connection: psycopg.Connection, book: Book) -> Poster:
 
 
 @pytest.fixture
-def owner(scratch: Database) -> psycopg.Connection:
+def owner(scratch: Database) -> Iterator[psycopg.Connection]:
     with psycopg.connect(scratch.owner_url, autocommit=True) as connection:
         yield connection
 
@@ -92,15 +94,15 @@ def test_it_fails_loudly_and_leaves_nothing_where_a_partition_is_missing(scratch
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("verb", ["UPDATE {} SET book_id = book_id", "DELETE FROM {}", "TRUNCATE {}"])
-@pytest.mark.parametrize("parent", PARENTS)
-def test_it_guards_each_new_partition_by_itself(owner: psycopg.Connection, parent: str, verb: str) -> None:
+def test_it_guards_each_new_partition_by_itself(owner: psycopg.Connection) -> None:
     add(owner, 5, 10)
 
-    assert len(partitions(owner, parent)) == 5
-    for partition in partitions(owner, parent):
-        with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
-            owner.execute(verb.format(partition))
+    for parent in PARENTS:
+        assert len(partitions(owner, parent)) == 5
+        for partition in partitions(owner, parent):
+            for verb in ("UPDATE {} SET book_id = book_id", "DELETE FROM {}", "TRUNCATE {}"):
+                with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
+                    owner.execute(verb.format(partition))
 
 
 @pytest.mark.usefixtures("small")
@@ -144,4 +146,4 @@ def test_it_does_not_wait_for_postings_nor_make_them_wait(scratch: Database) -> 
         adder.commit()
         slow.commit()
 
-    assert (added, told) == (4, ["accepted", "accepted again"])
+    assert (added, told) == (6, ["accepted", "accepted again"])

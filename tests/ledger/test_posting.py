@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from accounts.models import Unit
@@ -9,6 +10,7 @@ from ledger import queries
 from ledger.contracts import Kind
 from ledger.messages import Malformed
 from tests.ledger.page import Page
+from tests.ledger.poster import Poster
 
 
 def test_it_tells_what_became_of_each_operation_and_keeps_every_balance_the_sum_of_its_entries() -> None:
@@ -218,3 +220,36 @@ def test_it_does_not_date_an_operation_more_than_a_day_ahead() -> None:
         page.message("too far", "anna 1.00", {"effective_at": ahead.isoformat()})
 
     assert [problem.code for problem in malformed.value.problems] == ["too_far_ahead"]
+
+
+@pytest.mark.parametrize("isolation", list(psycopg.IsolationLevel))
+def test_it_posts_only_where_each_statement_sees_what_was_committed_before_it(
+    isolation: psycopg.IsolationLevel, database_url: str
+) -> None:
+    page = Page.open_new("anna EUR floor 0.00")
+    page.write(("salary", "anna 10.00", "accepted"))
+    with psycopg.connect(database_url) as other:
+        other.isolation_level = isolation
+        other.execute("SELECT 1")  # with a higher level, this is what the rest of the transaction sees
+        page.write(("rent", "anna -10.00", "accepted"))
+
+        try:
+            poster = Poster(other, book_id=page.book_id, source_id=page.source_id)
+            told = poster.post(("bike", [(page.id("anna"), -1_000)]))
+        except psycopg.errors.RaiseException:
+            told = ["refused to work"]
+
+    assert told == ["below_floor" if isolation is psycopg.IsolationLevel.READ_COMMITTED else "refused to work"]
+    page.shows("anna 0.00")
+
+
+def test_it_posts_only_once_in_a_transaction(database_url: str) -> None:
+    page = Page.open_new("anna EUR")
+
+    with psycopg.connect(database_url) as other:
+        poster = Poster(other, book_id=page.book_id, source_id=page.source_id)
+        assert poster.post(("one", [(page.id("anna"), 1)])) == ["accepted"]
+        with pytest.raises(psycopg.errors.RaiseException, match="alone in its transaction"):
+            poster.post(("two", [(page.id("anna"), 1)]))
+
+    page.shows("anna 0.00")

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from ledger.contracts import ACCEPTED, Refusal
-from ledger.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from ledger.limits import KEY_CHARACTERS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 
 JSON = "application/json"
 OUTCOMES = [ACCEPTED, *(str(refusal) for refusal in Refusal)]
@@ -55,12 +55,12 @@ PAGING = [
 ]
 KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "minLength": 1, "maxLength": 255},
+    {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
     required=True,
     description=(
         "Names this request for ever, in this book and for this client: the same key with the same body is the same"
-        " request and gets the same outcome; with another body it is refused (`key_reused`). Printable text in UTF-8."
+        " request and gets the same outcome; with another body it is refused (`key_reused`). Printable ASCII."
     ),
 )
 REPLAYED = OpenApiParameter(

@@ -1,0 +1,139 @@
+"""The crowd of the hammers: many processes that post, hold their transactions open for a moment, and watch.
+
+Nothing here knows Django: each process starts from a clean fork server and has a connection of its own. A hammer runs in
+a scratch database, so that its control may break a function there and must then be caught.
+"""
+
+import multiprocessing
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from tests.ledger.poster import Book, Operation, Poster
+from tests.servers import Database
+
+T = TypeVar("T")
+HAMMER_SECONDS = 2.5
+# A control ends as soon as it is caught; on a busy machine that may take longer than the hammer itself.
+CONTROL_SECONDS_MAX = 30.0
+
+multiprocessing.set_forkserver_preload([__name__])
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Where a hammer runs: the database, the book, and a file whose existence ends it early."""
+
+    url: str
+    book: Book
+    stop: Path
+    seconds: float
+
+    def running(self) -> Callable[[], bool]:
+        """A clock that starts now."""
+        end = time.monotonic() + self.seconds
+        return lambda: time.monotonic() < end and not self.stop.exists()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a watcher saw: how many snapshots, how many of them wrong, and the lowest headroom."""
+
+    snapshots: int
+    wrong: int
+    lowest: int
+
+
+def together(*calls: tuple[Callable[..., T], Sequence[Any]]) -> list[T]:
+    """Make each call in a process of its own, all at the same time; return their results in order."""
+    with ProcessPoolExecutor(len(calls), mp_context=multiprocessing.get_context("forkserver")) as processes:
+        return [future.result() for future in [processes.submit(call, *arguments) for call, arguments in calls]]
+
+
+def break_function(database: Database, name: str, *replacements: tuple[str, str]) -> None:
+    """Replace text in the source of a function of a scratch database; the text must be there."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        row = connection.execute("SELECT pg_get_functiondef(%s::regproc)", (name,)).fetchone()
+        assert row is not None
+        source: str = row[0]
+        for old, new in replacements:
+            assert old in source, f"{name} has no {old!r}: the control breaks nothing"
+            source = source.replace(old, new)
+        connection.execute(source)  # type: ignore[call-overload] # a function of our own, read a moment ago
+
+
+def detect_deadlocks_soon(database: Database) -> None:
+    """Let a deadlock be found after 20 ms, so that a control meets many."""
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        row = connection.execute("SELECT current_database()").fetchone()
+        assert row is not None
+        name = sql.Identifier(row[0])
+        connection.execute(sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '20ms'").format(name))
+
+
+def post_at_random(arena: Arena, seed: int, draw: Callable[[random.Random, Book, int], list[Operation]]) -> Counter[str]:
+    """Post what `draw` draws until the time is over; count outcomes, and errors by their name.
+
+    Some transactions stay open for a moment after posting, a few are rolled back, and some batches are sent twice.
+    """
+    chance, told = random.Random(seed), Counter[str]()
+    running, batch = arena.running(), 0
+    with psycopg.connect(arena.url) as connection:
+        poster = Poster(connection, book_id=arena.book.id, source_id=arena.book.source_id)
+        while running():
+            batch += 1
+            operations = draw(chance, arena.book, batch * 1_000 + seed)
+            for _ in range(1 + (chance.random() < 0.05)):
+                try:
+                    outcomes = poster.post(*operations, all_or_nothing=chance.random() < 0.3)
+                except psycopg.Error as error:
+                    connection.rollback()
+                    told[type(error).__name__] += 1
+                    continue
+                if chance.random() < 0.5:
+                    time.sleep(chance.random() * 0.004)
+                if chance.random() < 0.03:
+                    connection.rollback()
+                else:
+                    connection.commit()
+                    told.update(outcomes)
+    return told
+
+
+def watch_floors(arena: Arena, stop_when_wrong: bool) -> Watch:
+    """Sum all accounts in one snapshot, again and again, and compare with their floors."""
+    statement = (
+        "SELECT min(coalesce(s.balance, 0) - a.floor)::bigint FROM accounts_account a LEFT JOIN"
+        " (SELECT account_id, sum(amount) AS balance FROM ledger_entry WHERE book_id = %(book)s GROUP BY 1) s"
+        " ON s.account_id = a.id WHERE a.book_id = %(book)s AND a.floor IS NOT NULL"
+    )
+    return _watch(arena, statement, stop_when_wrong)
+
+
+def watch_total(arena: Arena, stop_when_wrong: bool) -> Watch:
+    """Sum everything in one snapshot, again and again: the total of transfers is zero."""
+    statement = "SELECT -abs(coalesce(sum(amount), 0))::bigint FROM ledger_entry WHERE book_id = %(book)s"
+    return _watch(arena, statement, stop_when_wrong)
+
+
+def _watch(arena: Arena, statement: str, stop_when_wrong: bool) -> Watch:
+    snapshots, wrong, lowest = 0, 0, 2**62
+    running = arena.running()
+    with psycopg.connect(arena.url, autocommit=True) as connection:
+        while running() or not snapshots:
+            row = connection.execute(statement, {"book": arena.book.id}).fetchone()
+            assert row is not None
+            snapshots += 1
+            wrong += row[0] < 0
+            lowest = min(lowest, row[0])
+            if wrong and stop_when_wrong:
+                arena.stop.touch()
+    return Watch(snapshots, wrong, lowest)
