@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 
 import psutil
 
-from benchmarks import batches, http, limits, posting, servers
+from benchmarks import batches, growth, http, limits, posting, servers
 from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.report import report
 from billing_project.embedded import EmbeddedError
 
 REPETITIONS, SECONDS = 3, 3.0
 REPETITIONS_QUICK, SECONDS_QUICK = 1, 1.0
+LARGEST, LARGEST_QUICK = 10_000_000, 1_000_000
 BUSY_LOOK_SECONDS, BUSY_SHARE_MAX = 1.0, 0.2
 
 
@@ -30,9 +31,13 @@ def main() -> int:
     parser.add_argument(
         "--only", metavar="PREFIX", default="", help="only cases whose name starts so; nothing is written"
     )
+    parser.add_argument(
+        "--growth", type=int, metavar="ENTRIES", help=f"the largest ledger; default {LARGEST}, quick {LARGEST_QUICK}"
+    )
     options = parser.parse_args()
     repetitions = options.repetitions or (REPETITIONS_QUICK if options.quick else REPETITIONS)
     seconds = options.seconds or (SECONDS_QUICK if options.quick else SECONDS)
+    largest = options.growth or (LARGEST_QUICK if options.quick else LARGEST)
 
     started_at = datetime.now(UTC)
     busy = psutil.cpu_percent(BUSY_LOOK_SECONDS) / 100
@@ -41,7 +46,7 @@ def main() -> int:
     try:
         with servers.system() as system:
             print(f"servers ready ({_since(started_at):.0f} s)", file=sys.stderr)
-            cases = [case for case in all_cases(system) if _chosen(case, options)]
+            cases = [case for case in all_cases(system, largest) if _chosen(case, options)]
             print(f"{len(cases)} cases ready ({_since(started_at):.0f} s)", file=sys.stderr)
             found = [repetition(system, cases, seconds, number) for number in range(repetitions)]
             facts = {
@@ -59,7 +64,7 @@ def main() -> int:
     return 0
 
 
-def all_cases(system: servers.System) -> list[Case]:
+def all_cases(system: servers.System, largest: int) -> list[Case]:
     """Every case, in the order of the report; opens the accounts that they use."""
     token = system.token()
     http.open_accounts(system, token)
@@ -68,6 +73,7 @@ def all_cases(system: servers.System) -> list[Case]:
         *posting.cases(system),
         *batches.cases(system),
         *http.cases(system, token=token),
+        *growth.cases(system, largest=largest),
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.cases import Case, Figures
 from benchmarks.servers import System
-from benchmarks.sql_load import pgbench
+from benchmarks.sql_load import WARM_UP_SECONDS, pgbench
 
 PEER = Path(__file__).parent / "peers" / "update_in_place.sql"
 FLOORS = Path(__file__).with_name("floors.sql")
@@ -35,13 +35,14 @@ class _Single:
     script: str = "post_single.sql"
     sign: int = 1
     operations: int = 1
+    warm_up_seconds: int = WARM_UP_SECONDS
 
 
 NO_FLOOR = _Single("post.single_per_s", "bench")
 RICH_FLOOR = _Single("post.single_per_s.rich_floor", "rich", sign=-1)
-NEAR_FLOOR = _Single("post.single_per_s.near_floor", "near", script="post_pair.sql", operations=2)
-EXCLUSIVE_LOCK = _Single("peer.exclusive_lock.single_per_s", "locked", sign=-1)
-UPDATE_IN_PLACE = _Single("peer.update_in_place.single_per_s", "bench", script="peer_single.sql")
+NEAR_FLOOR = _Single("post.single_per_s.near_floor", "near", script="post_pair.sql", operations=2, warm_up_seconds=2)
+EXCLUSIVE_LOCK = _Single("peer.exclusive_lock.single_per_s", "locked", sign=-1, warm_up_seconds=2)
+UPDATE_IN_PLACE = _Single("peer.update_in_place.single_per_s", "bench", script="peer_single.sql", warm_up_seconds=3)
 
 
 def cases(system: System) -> list[Case]:
@@ -84,6 +85,7 @@ def _case(system: System, kind: _Single, place: str, clients: int, *, flush: boo
             seconds=seconds,
             variables=numbers.variables() | {"sign": kind.sign},
             options=FLUSH_1MS if flush else "",
+            warm_up_seconds=kind.warm_up_seconds,
         )
         server_cpu = system.database_cpu_seconds() - cpu_before
         return {

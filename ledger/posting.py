@@ -1,7 +1,7 @@
 """Posting: drafts into the ledger by one SQL statement (sql/post_v1.sql), on the thread's own prepared connection.
 
-The call is a transaction of its own: no lock is held across a round trip. Nothing here retries; the caller may call again
-with the same keys.
+The call is a transaction of its own: no lock is held across a round trip. It is made once more where the connection broke,
+and the caller may call again with the same keys.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 import msgspec
 import psycopg
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from ledger import arrays
 from ledger.contracts import ACCEPTED, Draft, Message, PostedEntry, Receipt
@@ -28,8 +28,7 @@ _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], all_or_nothing: bool) -> list[Receipt]:
     """Post drafts of messages, at most POST_OPERATIONS_PER_CALL unless all or nothing; one receipt each, in order."""
     entries = [entry for draft in drafts for entry in draft.entries]
-    row = execute(
-        _POST,
+    row = _execute_by_keys(
         (
             book_id,
             arrays.int8s([message.source_id for message in messages]),
@@ -51,6 +50,20 @@ def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], 
         ),
     )
     return _receipts(drafts, *row)
+
+
+def _execute_by_keys(parameters: Sequence[Any]) -> Any:
+    """Call the posting function; where the connection breaks, call it once more on a new one.
+
+    Whether the first call took effect before the connection broke, nobody here knows; the keys do.
+    """
+    try:
+        return execute(_POST, parameters)
+    except (OperationalError, InterfaceError):
+        connection.close_if_unusable_or_obsolete()
+        if connection.connection is not None:  # the connection is sound: the call itself was refused or too slow
+            raise
+        return execute(_POST, parameters)
 
 
 def execute(statement: str, parameters: Sequence[Any]) -> Any:

@@ -1,6 +1,6 @@
 """The crowd of the hammers: many processes that post, hold their transactions open for a moment, and watch.
 
-Nothing here knows Django: each process starts from a clean fork server and has a connection of its own. A hammer runs in
+Nothing here knows Django or pytest, which take long to import: each process starts from a clean fork server and has a connection of its own. A hammer runs in
 a scratch database, so that its control may break a function there and must then be caught.
 """
 
@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from tests.ledger.poster import Book, Operation, Poster
-from tests.servers import Database
+
+if TYPE_CHECKING:
+    from tests.servers import Database
 
 T = TypeVar("T")
 HAMMER_SECONDS = 2.5
@@ -58,7 +60,7 @@ def together(*calls: tuple[Callable[..., T], Sequence[Any]]) -> list[T]:
         return [future.result() for future in [processes.submit(call, *arguments) for call, arguments in calls]]
 
 
-def break_function(database: Database, name: str, *replacements: tuple[str, str]) -> None:
+def break_function(database: "Database", name: str, *replacements: tuple[str, str]) -> None:
     """Replace text in the source of a function of a scratch database; the text must be there."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         row = connection.execute("SELECT pg_get_functiondef(%s::regproc)", (name,)).fetchone()
@@ -70,7 +72,7 @@ def break_function(database: Database, name: str, *replacements: tuple[str, str]
         connection.execute(source)  # type: ignore[call-overload] # a function of our own, read a moment ago
 
 
-def detect_deadlocks_soon(database: Database) -> None:
+def detect_deadlocks_soon(database: "Database") -> None:
     """Let a deadlock be found after 20 ms, so that a control meets many."""
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         row = connection.execute("SELECT current_database()").fetchone()
@@ -106,6 +108,40 @@ def post_at_random(arena: Arena, seed: int, draw: Callable[[random.Random, Book,
                     connection.commit()
                     told.update(outcomes)
     return told
+
+
+def spend(chance: random.Random, book: Book, number: int) -> list[Operation]:
+    """One small decrement, or a batch of up to 8 transfers, decrements and increments; far more is asked for than comes in."""
+    ids = list(book.accounts.values())
+    if chance.random() < 0.6:
+        return [(f"{number}", [(chance.choice(ids), -chance.randint(1, 5))])]
+    operations: list[Operation] = []
+    for place in range(chance.randint(1, 8)):
+        giver, taker = chance.sample(ids, 2)
+        amount = chance.randint(1, 60)
+        entries = chance.choice(([(giver, -amount), (taker, amount)], [(giver, -amount)], [(taker, amount // 4 + 1)]))
+        operations.append((f"{number}.{place}", entries))
+    if len(operations) > 2:
+        operations[1] = operations[0]  # a key twice
+    return operations
+
+
+def transfer(chance: random.Random, book: Book, number: int) -> list[Operation]:
+    """Some transfers between the same few accounts, in all directions."""
+    ids = list(book.accounts.values())
+    operations: list[Operation] = []
+    for place in range(chance.randint(1, 6)):
+        giver, taker = chance.sample(ids, 2)
+        amount = chance.randint(1, 50)
+        operations.append((f"{number}.{place}", [(giver, -amount), (taker, amount)]))
+    return operations
+
+
+def share_keys(chance: random.Random, book: Book, _number: int) -> list[Operation]:
+    """A batch of keys that others send at the same time (new ones every 20 ms), in an order of its own."""
+    anna, bank = book.accounts.values()
+    keys = [f"{time.monotonic_ns() // 20_000_000}.{place}" for place in range(12)]
+    return [(key, [(anna, 1), (bank, -1)]) for key in chance.sample(keys, 10)]
 
 
 def watch_floors(arena: Arena, stop_when_wrong: bool) -> Watch:

@@ -1,6 +1,5 @@
 """Hammer: no floor is ever broken, whatever many posters do at the same time; without the gate it is."""
 
-import random
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,34 +10,21 @@ import pytest
 
 from tests.ledger.hammers import crowd
 from tests.ledger.hammers.crowd import Arena, Watch
-from tests.ledger.poster import Book, Operation, Poster, open_book
+from tests.ledger.poster import Book, Poster, open_book
 from tests.servers import Database
 
 POSTERS = 12
 # The gate lets a decrement of up to M through fast while the headroom is above (C - 1) * M; the test server has C = 170.
 # So 5 keeps a way of 845 exact, 1 one of 169, and without a limit every decrement is judged exactly.
 ACCOUNTS = {"anna": (0, 5), "ben": (-100, 5), "carl": (0, None), "dora": (50, 1)}
-FUNDS = 950
+# Above 845 + 5, so that the hammer begins on the fast way and ends near the floors; the controls begin near them.
+FUNDS, FUNDS_OF_CONTROL = 950, 60
 
 NO_LOCKS = [
     ("PERFORM pg_advisory_xact_lock(p_account[i]);", "NULL;"),
     ("PERFORM pg_advisory_xact_lock_shared(p_account[i]);", "NULL;"),
 ]
 WRONG_BOUND = [("others * fast_limit[i]", "0 * fast_limit[i]")]
-
-
-def spend(chance: random.Random, book: Book, number: int) -> list[Operation]:
-    """A batch of 1 to 8: transfers between the accounts, decrements large and small, now and then an increment."""
-    ids = list(book.accounts.values())
-    operations: list[Operation] = []
-    for place in range(chance.randint(1, 8)):
-        giver, taker = chance.sample(ids, 2)
-        amount = chance.choice((chance.randint(1, 60), chance.randint(1, 5), 1))
-        entries = chance.choice(([(giver, -amount), (taker, amount)], [(giver, -amount)], [(taker, amount)]))
-        operations.append((f"{number}.{place}", entries))
-    if len(operations) > 2:
-        operations[1] = operations[0]  # a key twice
-    return operations
 
 
 def set_limit(url: str, book: Book, account: str, limit: int | None) -> None:
@@ -50,17 +36,18 @@ def set_limit(url: str, book: Book, account: str, limit: int | None) -> None:
         )
 
 
-def hammer(database: Database, stop: Path, seconds: float, *, until_wrong: bool) -> tuple[Counter[str], Watch]:
+def hammer(database: Database, stop: Path, funds: int, *, until_wrong: bool) -> tuple[Counter[str], Watch]:
     book = open_book(database.owner_url, *(f"{name} EUR floor {floor}" for name, (floor, _) in ACCOUNTS.items()))
     for name, (_, limit) in ACCOUNTS.items():
         set_limit(database.database_url, book, name, limit)
     with psycopg.connect(database.database_url, autocommit=True) as connection:
         poster = Poster(connection, book_id=book.id, source_id=book.source_id)
-        poster.post(*((f"funds {account}", [(account, FUNDS)]) for account in book.accounts.values()))
+        poster.post(*((f"funds {account}", [(account, funds)]) for account in book.accounts.values()))
+    seconds = crowd.CONTROL_SECONDS_MAX if until_wrong else crowd.HAMMER_SECONDS
     arena = Arena(database.database_url, book, stop, seconds)
     results = crowd.together(
         (crowd.watch_floors, (arena, until_wrong)),
-        *((crowd.post_at_random, (arena, seed, spend)) for seed in range(POSTERS)),
+        *((crowd.post_at_random, (arena, seed, crowd.spend)) for seed in range(POSTERS)),
     )
     watch, told = results[0], sum(results[1:], Counter[str]())
     assert isinstance(watch, Watch)
@@ -68,7 +55,7 @@ def hammer(database: Database, stop: Path, seconds: float, *, until_wrong: bool)
 
 
 def test_it_never_lets_a_balance_below_its_floor(scratch: Database, tmp_path: Path) -> None:
-    told, watch = hammer(scratch, tmp_path / "stop", crowd.HAMMER_SECONDS, until_wrong=False)
+    told, watch = hammer(scratch, tmp_path / "stop", FUNDS, until_wrong=False)
 
     assert (watch.wrong, told["below_floor"] > 0, told["accepted"] > 0) == (0, True, True), (watch, told)
     assert told.keys() <= {
@@ -80,7 +67,7 @@ def test_it_never_lets_a_balance_below_its_floor(scratch: Database, tmp_path: Pa
 def test_its_control_breaks_a_floor(broken: list[tuple[str, str]], scratch: Database, tmp_path: Path) -> None:
     crowd.break_function(scratch, "ledger_pass_gate_v1", *broken)
 
-    told, watch = hammer(scratch, tmp_path / "stop", crowd.CONTROL_SECONDS_MAX, until_wrong=True)
+    told, watch = hammer(scratch, tmp_path / "stop", FUNDS_OF_CONTROL, until_wrong=True)
 
     assert watch.wrong > 0, (watch, told)
 
