@@ -55,16 +55,17 @@ format: $(VENV)/.dev-stamp ## Bring the code into the one format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev-stamp ## Measure the speed (long)
+bench: $(VENV)/.bench-stamp ## Measure the speed (long)
 	@$(BIN)/python -m benchmarks
 
-bench-quick: $(VENV)/.dev-stamp ## Measure the speed (short)
+bench-quick: $(VENV)/.bench-stamp ## Measure the speed (short)
 	@$(BIN)/python -m benchmarks --quick
 
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 lock: $(VENV)/.dev-stamp ## Compile requirements*.in into the lock files with hashes
 	@$(COMPILE) --quiet --output-file requirements.txt requirements.in
 	@$(COMPILE) --quiet --output-file requirements-dev.txt requirements-dev.in
+	@$(COMPILE) --quiet --output-file requirements-bench.txt requirements-bench.in
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -83,3 +84,10 @@ $(VENV)/.dev-stamp: requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing the packages of requirements-dev.txt into $(VENV) (once per change of that file) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.run-stamp
+
+# The benchmark does without what it compares with: then it says so.
+$(VENV)/.bench-stamp: requirements-bench.txt $(VENV)/.dev-stamp
+	@$(BIN)/python -c 'import hordak' 2>/dev/null || { \
+		echo "Installing the packages of requirements-bench.txt into $(VENV) (once per change of that file) ..." && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt; } || true
+	@touch $@

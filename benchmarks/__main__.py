@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import psutil
 
-from benchmarks import batches, growth, http, limits, posting, servers
+from benchmarks import batches, growth, hordak, http, limits, posting, servers
 from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.report import report
 from billing_project.embedded import EmbeddedError
@@ -73,6 +73,7 @@ def all_cases(system: servers.System, largest: int) -> list[Case]:
         *posting.cases(system),
         *batches.cases(system),
         *http.cases(system, token=token),
+        *hordak.cases(system),
         *growth.cases(system, largest=largest),
     ]
 

@@ -18,25 +18,52 @@ from benchmarks.cases import Figures
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
+HOT, SPREAD, SLOW = "hot.32c", "spread.32c", ".flush_1ms"
+POST, RICH = "post.single_per_s", "post.single_per_s.rich_floor"
+PEER, LOCK = "peer.update_in_place.single_per_s", "peer.exclusive_lock.single_per_s"
 # Each ratio: what is divided by what, and how many of the second kind one of the first is.
 RATIOS = {
-    "ratio.hot_over_spread.no_floor": ("post.single_per_s.hot.32c", "post.single_per_s.spread.32c", 1.0),
-    "ratio.hot_over_spread.http": ("http.single_per_s.hot.32c", "http.single_per_s.32c", 1.0),
+    "ratio.hot_over_spread.no_floor": (f"{POST}.{HOT}", f"{POST}.{SPREAD}", 1.0),
+    "ratio.hot_over_spread.no_floor.flush_1ms": (f"{POST}.{HOT}{SLOW}", f"{POST}.{SPREAD}{SLOW}", 1.0),
+    "ratio.hot_over_spread.rich_floor": (f"{RICH}.{HOT}", f"{RICH}.{SPREAD}", 1.0),
+    "ratio.hot_over_spread.rich_floor.flush_1ms": (f"{RICH}.{HOT}{SLOW}", f"{RICH}.{SPREAD}{SLOW}", 1.0),
+    "ratio.hot_over_spread.update_in_place": (f"{PEER}.{HOT}", f"{PEER}.{SPREAD}", 1.0),
     "ratio.hot_over_spread.batch": ("post.batch1000_per_s.hot.1c", "post.batch1000_per_s.spread.1c", 1.0),
-    "ratio.hot_over_spread.update_in_place": (
-        "peer.update_in_place.single_per_s.hot.32c",
-        "peer.update_in_place.single_per_s.spread.32c",
+    "ratio.hot_over_spread.http_direct": (
+        "http.single_per_s.direct.hot.32c",
+        "http.single_per_s.direct.spread.32c",
         1.0,
     ),
-    "ratio.hot_over_update_in_place": (
-        "post.single_per_s.hot.32c",
-        "peer.update_in_place.single_per_s.hot.32c",
+    "ratio.hot_over_spread.http_merged": (
+        "http.single_per_s.merged.hot.64c",
+        "http.single_per_s.merged.spread.64c",
         1.0,
     ),
-    "ratio.single_over_insert": ("post.single_per_s.spread.32c", "limit.insert_commit_1row_per_s.32c", 1.0),
-    # A one-entry operation is three rows: operation, key, entry.
+    "ratio.hot_over_update_in_place": (f"{POST}.{HOT}", f"{PEER}.{HOT}", 1.0),
+    "ratio.hot_over_update_in_place.flush_1ms": (f"{POST}.{HOT}{SLOW}", f"{PEER}.{HOT}{SLOW}", 1.0),
+    "ratio.gate_over_exclusive_lock": (f"{RICH}.{HOT}", f"{LOCK}.{HOT}", 1.0),
+    "ratio.gate_over_exclusive_lock.flush_1ms": (f"{RICH}.{HOT}{SLOW}", f"{LOCK}.{HOT}{SLOW}", 1.0),
+    "ratio.single_over_insert": (f"{POST}.{SPREAD}", "limit.insert_commit_1row_per_s.32c", 1.0),
+    # A one-entry operation is three rows: operation, key, entry, and COPY loads the same three. A transfer has two entries.
     "ratio.batch_rows_over_copy": ("post.batch1000_per_s.spread.1c", "limit.copy_rows_per_s", 3.0),
-    "ratio.http_single_over_post": ("http.single_per_s.32c", "post.single_per_s.spread.32c", 1.0),
+    "ratio.batch_rows_over_copy.transfers": (
+        "post.batch1000_transfers_per_s.spread.1c",
+        "limit.copy_rows_per_s",
+        4.0,
+    ),
+    "ratio.batch_rows_over_copy.transfers_2c": (
+        "post.batch1000_transfers_per_s.spread.2c",
+        "limit.copy_rows_per_s.2c",
+        4.0,
+    ),
+    "ratio.over_hordak.1p": ("accept.transfers_per_s.1p", "peer.hordak.transfers_per_s.1p", 1.0),
+    "ratio.over_hordak.8p": ("accept.transfers_per_s.8p", "peer.hordak.transfers_per_s.8p", 1.0),
+    "ratio.http_single_over_post": ("http.single_per_s.direct.spread.32c", f"{POST}.{SPREAD}", 1.0),
+    "ratio.http_merged_over_direct": (
+        "http.single_per_s.merged.spread.64c",
+        "http.single_per_s.direct.spread.64c",
+        1.0,
+    ),
     "ratio.http_batch_over_post": ("http.batch1000_per_s", "post.batch1000_per_s.spread.1c", 1.0),
 }
 
@@ -80,8 +107,8 @@ def report(repetitions: list[Figures], *, facts: dict[str, Any], started_at: dat
         }
         for name, value in (figures | ratios).items():
             samples.setdefault(name, []).append(value)
-    # Rates first, what they cost the machine last.
-    ordered = dict(sorted(samples.items(), key=lambda item: item[0].startswith("cpu.")))
+    # Rates first, then the ratios, what they cost the machine last.
+    ordered = dict(sorted(samples.items(), key=lambda item: (item[0].startswith("cpu."), item[0].startswith("ratio."))))
     machine = {
         "run.started_at": started_at.isoformat(timespec="seconds"),
         "run.repetitions": len(repetitions),

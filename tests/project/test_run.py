@@ -1,5 +1,6 @@
 """The command behind `make run`: one sentence for what fails, deaths are mended, a stop leaves nothing behind."""
 
+import json
 import os
 import signal
 import socket
@@ -105,6 +106,20 @@ def test_it_runs_from_nothing_mends_a_death_and_stops_cleanly(command_from_nothi
     assert (started.returncode, started.stderr) == (0, "")
     assert command.status() == 200
     assert command("status").returncode == 0
+
+    printed = next(line.strip() for line in started.stdout.splitlines() if "/api/v1/operations" in line)
+    answer = subprocess.run(["bash", "-c", printed], capture_output=True, text=True, timeout=60, check=True)
+    operation = json.loads(answer.stdout)
+    assert operation["outcome"] == "accepted"
+    facts = json.loads((command.state / "demo.json").read_text())
+    assert (command.state / "demo.json").stat().st_mode & 0o777 == 0o600
+    with httpx.Client(base_url=facts["url"], follow_redirects=True, trust_env=False, timeout=30) as browser:
+        form = browser.get("/admin/login/")
+        log_in = {"username": facts["admin_user"], "password": facts["admin_password"], "next": "/admin/"}
+        log_in["csrfmiddlewaretoken"] = form.cookies["csrftoken"]
+        page = browser.post("/admin/login/", data=log_in)
+        assert (page.status_code, "Log out" in page.text) == (200, True)
+        assert browser.get(f"/admin/ledger/operation/{operation['id']}/change/").status_code == 200
 
     second = command()
     assert second.returncode == 1
