@@ -1,7 +1,8 @@
 """Who may do what in the database: the owner role migrates, the runtime role reads and calls the ledger's functions.
 
-Tables that Django manages (staff, sessions, OAuth2 tokens, schedules) are ordinary and get ordinary rights. Tables that
-our SQL files create get SELECT alone: the only way to write them is a function that runs with the owner's rights.
+Tables that Django manages (staff, sessions, OAuth2 tokens, schedules) are ordinary and get ordinary rights, less what a
+guard refuses (books, units and sources are inserted and never changed). Tables that our SQL files create get SELECT alone:
+the only way to write them is a function that runs with the owner's rights.
 """
 
 from typing import Any
@@ -10,6 +11,12 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db import connections
 from psycopg import sql
+
+_VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_REFUSED = """
+    SELECT c.relname, upper(replace(t.tgname, 'appendonly_', ''))
+    FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE starts_with(t.tgname, 'appendonly_')
+"""
 
 
 def grant_runtime_rights(*, app_config: AppConfig, using: str, **_kwargs: Any) -> None:
@@ -29,8 +36,10 @@ def grant_runtime_rights(*, app_config: AppConfig, using: str, **_kwargs: Any) -
         unmanaged = {"django_migrations"}
         for model in apps.get_models(include_auto_created=True):
             (managed if model._meta.managed else unmanaged).add(model._meta.db_table)  # noqa: SLF001 - Django's documented model metadata
+        cursor.execute(_REFUSED)
+        refused = set(cursor.fetchall())
         for table in sorted((managed | unmanaged) & existing):
-            verbs = "SELECT, INSERT, UPDATE, DELETE" if table in managed else "SELECT"
+            verbs = ", ".join(verb for verb in _VERBS if (table, verb) not in refused) if table in managed else "SELECT"
             cursor.execute(
                 sql.SQL("REVOKE ALL ON {table} FROM {role}; GRANT " + verbs + " ON {table} TO {role}").format(
                     table=sql.Identifier(table), role=sql.Identifier(role)

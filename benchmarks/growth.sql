@@ -1,5 +1,5 @@
 -- One stretch of the history of a ledger that has grown for a while, made by the server itself.
--- Purpose:   the figures growth.*: the same reads and posts beside 10^5 entries and beside many more.
+-- Purpose:   the figures growth.*: the same reads and posts beside few entries and beside many.
 -- Inputs:    book, source, first account, first and last operation of the stretch (of two entries each), start of the ledger.
 --            Run as the owner, stretch after stretch; the sequences stand at the end of the stretch.
 -- What it is: 100,000 entries a day. One account, the first, takes part in every 50th operation; all others are 9,999 at random. One

@@ -18,6 +18,8 @@ from benchmarks.cases import MeasurementFailedError
 RECEIVE_BYTES = 1 << 18
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
+CHUNKED = b"transfer-encoding: chunked"
+LAST_CHUNK = b"0\r\n\r\n"
 # An answer that takes longer means that the server is stuck: better a failed run than one that never ends.
 ANSWER_SECONDS_MAX = 60.0
 
@@ -104,10 +106,11 @@ class _Lane:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         self.received = b""
         self.length = -1
+        self.chunked = False
         self.sent_at = 0.0
 
     def send(self, request: bytes) -> None:
-        self.received, self.length = b"", -1
+        self.received, self.length, self.chunked = b"", -1, False
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
 
@@ -122,13 +125,26 @@ class _Lane:
             if head_end < 0:
                 return None
             head = self.received[:head_end].lower()
+            self.chunked = CHUNKED in head
             at = head.find(LENGTH)
-            if at < 0:
-                raise MeasurementFailedError(f"an answer without Content-Length: {head!r}")
-            self.length = head_end + len(HEAD_END) + int(head[at + len(LENGTH) :].split(b"\r\n", 1)[0])
-        if len(self.received) < self.length:
+            if at < 0 and not self.chunked:
+                raise MeasurementFailedError(f"an answer without its length: {head!r}")
+            body = 0 if self.chunked else int(head[at + len(LENGTH) :].split(b"\r\n", 1)[0])
+            self.length = head_end + len(HEAD_END) + body
+        # Our answers have no line ends of their own, so nothing in them looks like the last chunk.
+        if len(self.received) < self.length or (self.chunked and not self.received.endswith(LAST_CHUNK)):
             return None
-        return self.received[self.received.find(HEAD_END) + len(HEAD_END) :]
+        body_bytes = self.received[self.received.find(HEAD_END) + len(HEAD_END) :]
+        return _without_chunks(body_bytes) if self.chunked else body_bytes
+
+
+def _without_chunks(body: bytes) -> bytes:
+    """The body itself, from its chunks: each a size in hexadecimal, a line end, so many bytes, a line end."""
+    parts, at = [], 0
+    while size := int(body[at : (line_end := body.index(b"\r\n", at))], 16):
+        parts.append(body[line_end + 2 : line_end + 2 + size])
+        at = line_end + 2 + size + 2
+    return b"".join(parts)
 
 
 def _drive(

@@ -54,4 +54,13 @@ class PrometheusAfter(_ForBrowsers, PrometheusAfterMiddleware):  # type: ignore[
 
 
 class ContentSecurityPolicy(_ForBrowsers, CSPMiddleware):
-    """What a page may load."""
+    """What a page may load: the strict policy of the settings, and its own for the administration.
+
+    The administration's interface evaluates expressions written in its templates (Alpine.js), which needs `unsafe-eval`.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Add the header."""
+        if request.path_info.startswith("/admin/"):
+            response._csp_update = {"script-src": ["'unsafe-eval'", "'unsafe-inline'"]}  # type: ignore[attr-defined]  # noqa: SLF001 - how django-csp takes it
+        return super().process_response(request, response)

@@ -174,6 +174,8 @@ OAUTH2_PROVIDER = {
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
 }
 
+UNFOLD = {"SITE_TITLE": "Billing", "SITE_HEADER": "Billing", "SITE_SUBHEADER": "Ledger administration"}
+
 # --- REST -------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -214,6 +216,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+DATETIME_FORMAT = "Y-m-d H:i:s e"
+DATE_FORMAT = "Y-m-d"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"
 WHITENOISE_USE_FINDERS = True

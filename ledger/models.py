@@ -52,6 +52,7 @@ class Entry(AppendOnlyModel):
     class Meta:
         managed = False
         db_table = "ledger_entry"
+        verbose_name_plural = "entries"
 
     def __str__(self) -> str:
         return f"entry {self.id}"

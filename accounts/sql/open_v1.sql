@@ -25,9 +25,9 @@ BEGIN
 
   RETURN QUERY
     SELECT u.ordinal::integer, a.id,
-           n.id IS NOT NULL AND row_number() OVER (PARTITION BY u.code ORDER BY u.ordinal) = 1
+           -- a subquery, which is hashed; a join would be a loop over two lists that look short to the planner
+           a.id IN (SELECT n.id FROM unnest(new_ids) n(id)) AND row_number() OVER (PARTITION BY u.code ORDER BY u.ordinal) = 1
     FROM unnest(p_code) WITH ORDINALITY u(code, ordinal)
     JOIN accounts_account a ON a.book_id = p_book AND a.code = u.code
-    LEFT JOIN unnest(new_ids) n(id) ON n.id = a.id
     ORDER BY u.ordinal;
 END $$;

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('effective_at', models.DateTimeField()),
             ],
             options={
+                'verbose_name_plural': 'entries',
                 'db_table': 'ledger_entry',
                 'managed': False,
             },

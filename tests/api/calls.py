@@ -1,20 +1,24 @@
 """How the tests call the API: in this process (fast, for the many cases), each answer held against the declared schema."""
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.db.models import Max
 from django.http import HttpResponse
 from django.test import Client as Browser
 
 from accounts.models import Book
-from ledger.models import Entry, Operation
+from ledger import marks
+from ledger.models import Entry, Mark, Operation
 from tests.api import declared
 
 JSON = "application/json"
+SETTLE_SECONDS_MAX = 20
 _browser = Browser()
 
 
@@ -86,6 +90,18 @@ class Api:
         """How many operations and entries the book has."""
         book = Book.objects.get(name=self.book)
         return Operation.objects.filter(book=book).count(), Entry.objects.filter(book=book).count()
+
+
+def settle() -> None:
+    """Let oldest-first lists show all that is recorded: they end at the last mark while anybody in any database writes."""
+    newest = {
+        "operation_id__gte": Operation.objects.aggregate(id=Max("id"))["id"] or 0,
+        "entry_id__gte": Entry.objects.aggregate(id=Max("id"))["id"] or 0,
+    }
+    deadline = time.monotonic() + SETTLE_SECONDS_MAX
+    while not Mark.objects.filter(**newest).exists():
+        assert time.monotonic() < deadline, "a transaction stays open"
+        marks.take_and_close()
 
 
 def unique(name: str) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.api.calls import pointers, refusal
+from tests.api.calls import pointers, refusal, settle
 
 
 def now():
@@ -44,6 +44,7 @@ def test_a_balance_can_be_asked_for_at_a_recorded_moment(api):
         api.operate(("cash", "1"))
         time.sleep(0.002)
         moments.append(now())
+    settle()
     recorded = api.get("/accounts/cash/entries", order="asc").json()["results"][1]["recorded_at"]
 
     balances = [api.get("/accounts/cash/balance", at=moment).json()["balance"] for moment in moments]
@@ -135,6 +136,7 @@ def test_history_has_the_balance_after_each_entry_in_both_directions(api):
     api.operate(("wallet", "-2"), ("cash", "2"), key="out", effective_at="2024-02-29T00:00:00Z")
     api.operate(("wallet", "1"), ("wallet", "1"), ("cash", "-2"), key="twice")
 
+    settle()
     newest = api.get("/accounts/wallet/entries").json()["results"]
     oldest = api.get("/accounts/wallet/entries", order="asc").json()["results"]
 
@@ -153,6 +155,7 @@ def test_history_has_the_balance_after_each_entry_in_both_directions(api):
 def test_the_sum_of_a_period_is_the_difference_of_its_balances(api):
     for _ in range(6):
         api.operate(("cash", "1.01"))
+    settle()
     recorded = [e["recorded_at"] for e in api.get("/accounts/cash/entries", order="asc").json()["results"]]
 
     for start in recorded:

@@ -58,7 +58,7 @@ def test_as_metadata_they_are_found_again(api, naughty):
 def test_as_key_they_are_kept_exactly_or_refused(api, naughty):
     body = {"entries": [{"account": "cash", "amount": "1"}]}
     kept = 0
-    for text in naughty:
+    for text in naughty[::2]:
         is_key = 0 < len(text) <= KEY_CHARACTERS_MAX and text.isprintable()
         in_batch = api.post("/batches", {"operations": [{"key": text, **body}]})
         in_header = api.post("/operations", body, key=text)
@@ -72,7 +72,7 @@ def test_as_key_they_are_kept_exactly_or_refused(api, naughty):
         if in_header.status_code == 201:
             assert (in_header.json()["id"], in_header.json()["key"]) == (result["id"], text)
 
-    assert kept > 350
+    assert kept > 170
 
 
 def test_as_code_they_open_an_account_of_exactly_that_code_or_are_refused(empty_api, naughty):
@@ -112,7 +112,7 @@ def test_in_a_path_they_lead_nowhere(shared_api, naughty, path):
 
 @pytest.mark.parametrize("name", ["prefix", "unit", "status", "cursor", "limit", "order"])
 def test_in_a_query_they_find_nothing_or_are_refused(shared_api, naughty, name):
-    for text in naughty:
+    for text in naughty[::2]:
         response = shared_api.get("/accounts", **{name: text})
         if name in {"prefix", "unit"}:
             assert response.status_code == 200, text
@@ -130,7 +130,7 @@ def test_in_a_filter_of_operations_they_find_nothing_or_are_refused(shared_api, 
 
 
 def test_in_headers_they_break_nothing(shared_api, naughty):
-    for text in naughty[::3]:
+    for text in naughty[::8]:
         for header in ("X-Request-Id", "If-None-Match", "Accept", "Prefer", "Content-Type"):
             value = header_text(text).replace("\n", " ").replace("\r", " ")
             kind = {"content_type": value} if header == "Content-Type" else {"headers": {header: value}}

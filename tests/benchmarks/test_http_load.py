@@ -20,6 +20,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.keys.add(self.headers["Idempotency-Key"])
         self.send_response(201)
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"2329\r\n" + body[:9001] + b"\r\n1\r\n" + body[9001:] + b"\r\n0\r\n\r\n")
+            return
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -54,6 +59,19 @@ def test_every_answer_is_to_a_request_of_its_own(server: ThreadingHTTPServer) ->
     assert 0 < load.answers < load.answers_in_all
     assert load.answers == len(load.latencies_seconds)
     assert 0 < load.percentile_ms(0.5) <= load.percentile_ms(0.99)
+
+
+def test_an_answer_in_chunks_is_put_together(server: ThreadingHTTPServer) -> None:
+    requests = (
+        http_load.request_bytes(
+            "POST", "/chunked", token="t", body=b"x" * 9001 + b"y", headers=f"Idempotency-Key: {number}\r\n"
+        )
+        for number in itertools.count()
+    )
+
+    load = run(server.server_port, requests=requests, check=lambda body: body == b"x" * 9001 + b"y")
+
+    assert load.answers_in_all == len(Handler.keys)
 
 
 def test_another_status_ends_the_measurement(server: ThreadingHTTPServer) -> None:
