@@ -10,6 +10,7 @@ import sys
 import time
 
 import django
+from django.db import OperationalError
 
 PERIOD_SECONDS = 1.0
 
@@ -20,11 +21,19 @@ def main() -> int:
     django.setup()
     from ledger import aggregates  # noqa: PLC0415 - models exist only after setup()
 
+    def run() -> None:
+        try:
+            aggregates.run()
+        except (
+            OperationalError
+        ) as error:  # a lock or a statement took too long: the next run makes it good, as with beat
+            print(error, file=sys.stderr)
+
     print("ready", flush=True)
     due = time.monotonic()
     while not _stopped(max(0.0, due - time.monotonic())):
         due = max(due + PERIOD_SECONDS, time.monotonic())
-        aggregates.run()
+        run()
     return 0
 
 

@@ -83,7 +83,7 @@ def _case(system: System, name: str, processes: int, work: Work, some: Callable[
             f"cpu.database_us.{name}": 1e6 * (system.database_cpu_seconds() - cpu_before) / transfers,
         }
 
-    return Case(name, measure)
+    return Case(name, measure, long=processes > 1)
 
 
 def prepare_accounts(environment: dict[str, str]) -> Callable[[], int]:

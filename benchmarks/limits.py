@@ -47,7 +47,7 @@ def cases(system: System) -> list[Case]:
     url = system.addresses.superuser_url
     return [
         Case("limit.fsync", lambda seconds: {"limit.fsync_per_s": _fsync_rate(system.state_dir, seconds)}),
-        Case("limit.round_trip", _pgbench("round_trip.sql", "limit.round_trip_per_s", url, 32, {})),
+        Case("limit.round_trip", _pgbench("round_trip.sql", "limit.round_trip_per_s", url, 32, {}), long=True),
         *(
             Case(
                 f"limit.insert.{clients}c",

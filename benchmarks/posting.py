@@ -65,7 +65,7 @@ def cases(system: System) -> list[Case]:
     for kind in (UPDATE_IN_PLACE, EXCLUSIVE_LOCK):
         found.append(_case(system, kind, "hot", 32))
         found.append(_case(system, kind, "hot", 32, flush=True))
-        found.append(_case(system, kind, "spread", 32, long=kind is EXCLUSIVE_LOCK))
+        found.append(_case(system, kind, "spread", 32, long=True))
     # What the ratios with the flush need on top.
     found.append(_case(system, NO_FLOOR, "spread", 32, flush=True, long=True))
     found.append(_case(system, RICH_FLOOR, "spread", 32, flush=True))

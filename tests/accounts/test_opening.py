@@ -85,7 +85,9 @@ def test_it_handles_a_code_twice_in_one_batch(page: Page) -> None:
 def test_it_tells_each_its_own_result(page: Page) -> None:
     opened(page, ANNA)
 
-    told = opened(page, replace(ANNA, unit="NONE"), replace(ANNA, code="ben"), ANNA, replace(ANNA, unit="XXX1", code="carl"))
+    told = opened(
+        page, replace(ANNA, unit="NONE"), replace(ANNA, code="ben"), ANNA, replace(ANNA, unit="XXX1", code="carl")
+    )
 
     assert told == ["unit_unknown", "created", "exists", "unit_unknown"]
     assert facts_by_code(book_id=page.book_id, codes=["anna", "ben", "carl"]).keys() == {"anna", "ben"}
@@ -127,13 +129,28 @@ def test_it_records_who_opened_an_account_and_with_what(page: Page) -> None:
     opened(page, ANNA)
     opened(page, ANNA, replace(ANNA, name="Another Anna"))
 
-    rows = page.query("SELECT source_id, reason, before, after FROM accounts_account_change WHERE book_id = %s", page.book_id)
+    rows = page.query(
+        "SELECT source_id, reason, before, after FROM accounts_account_change WHERE book_id = %s", page.book_id
+    )
     after = '{"name": "Anna", "floor": "-500", "status": "open", "metadata": {"team": "red"}, "fast_debit_limit": null}'
     assert rows == [(page.source_id, "opened", None, after)]
 
 
 @pytest.mark.parametrize(
-    "code", ["a", "user:42:wallet", "ünïcödé", "用户:钱包", "a.b_c-d:e", "1", "-", ":", "é", "e\u0301", "x" * CODE_CHARACTERS_MAX]
+    "code",
+    [
+        "a",
+        "user:42:wallet",
+        "ünïcödé",
+        "用户:钱包",
+        "a.b_c-d:e",
+        "1",
+        "-",
+        ":",
+        "é",
+        "e\u0301",
+        "x" * CODE_CHARACTERS_MAX,
+    ],
 )
 def test_it_takes_letters_and_digits_of_any_script_and_four_signs_as_a_code(page: Page, code: str) -> None:
     assert is_account_code(code)
@@ -144,7 +161,22 @@ def test_it_takes_letters_and_digits_of_any_script_and_four_signs_as_a_code(page
 
 @pytest.mark.parametrize(
     "code",
-    ["", " ", "a b", "a/b", "a\n", "a\0", "\u200b", "a\u202eb", "a,b", "a;b", "€", "😀", "x" * (CODE_CHARACTERS_MAX + 1), "\ud800"],
+    [
+        "",
+        " ",
+        "a b",
+        "a/b",
+        "a\n",
+        "a\0",
+        "\u200b",
+        "a\u202eb",
+        "a,b",
+        "a;b",
+        "€",
+        "😀",
+        "x" * (CODE_CHARACTERS_MAX + 1),
+        "\ud800",
+    ],
 )
 def test_it_takes_nothing_else_as_a_code(code: str) -> None:
     assert not is_account_code(code)
@@ -163,7 +195,7 @@ def test_it_lists_accounts_by_code_in_both_directions(page: Page) -> None:
     everything = {"book_id": page.book_id, "prefix": "", "unit": None, "status": None, "beyond": None, "rows": 100}
 
     def listed(**asked: object) -> list[str]:
-        return [account.code for account in accounts_page(**{**everything, "ascending": True, **asked})]  # type: ignore[arg-type]
+        return [account.code for account in accounts_page(**{**everything, "ascending": True, **asked})]
 
     in_order = sorted(codes, key=str.encode)
     assert listed() == in_order

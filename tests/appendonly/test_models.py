@@ -28,7 +28,14 @@ ACTS: dict[str, Callable[[type[AppendOnlyModel]], Any]] = {
 
 
 def test_it_knows_its_models() -> None:
-    assert {model.__name__ for model in MODELS} >= {"Account", "AccountChange", "Operation", "Entry", "Mark", "Snapshot"}
+    assert {model.__name__ for model in MODELS} >= {
+        "Account",
+        "AccountChange",
+        "Operation",
+        "Entry",
+        "Mark",
+        "Snapshot",
+    }
 
 
 @pytest.mark.parametrize("act", ACTS)

@@ -4,7 +4,7 @@ Told late, twice, in any order or not at all: after the aggregator has repeated 
 the sum of the entries, or there is no cached balance.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis.strategies as st
@@ -241,7 +241,9 @@ def test_it_caches_nothing_where_nobody_repeats_what_is_lost() -> None:
     assert [page.balance("anna").source for _ in range(3)] == ["ledger"] * 3
 
 
-@pytest.mark.parametrize("error", [redis.ConnectionError("away"), redis.TimeoutError("slow"), redis.ResponseError("no")])
+@pytest.mark.parametrize(
+    "error", [redis.ConnectionError("away"), redis.TimeoutError("slow"), redis.ResponseError("no")]
+)
 def test_it_is_answered_by_the_ledger_while_the_grid_is_away(
     page: Page, error: redis.RedisError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,12 +311,10 @@ class Story:
 
     def _post(self, amount: int, message: str) -> None:
         self.written += 1
-        tell, sent = grid.tell, []
-        try:
-            grid.tell = lambda *, book_id, entries: bool(sent.extend(entries))
+        sent: list[tuple[int, int, int]] = []
+        with pytest.MonkeyPatch.context() as away:
+            away.setattr(grid, "tell", lambda **told: sent.extend(told["entries"]))
             self.page.write((f"{self.written}", f"anna {amount}", "accepted"))
-        finally:
-            grid.tell = tell
         if message == "told":
             grid.tell(book_id=self.page.book_id, entries=sent)
         elif message == "late":
@@ -324,12 +324,9 @@ class Story:
         self.page.balance("anna")
 
     def _begin_to_read(self) -> None:
-        load = grid.load
-        try:
-            grid.load = lambda **arguments: self.reads.append(arguments)
+        with pytest.MonkeyPatch.context() as away:
+            away.setattr(grid, "load", lambda **read: self.reads.append(read))
             self.page.balance("anna")
-        finally:
-            grid.load = load
 
     def _load(self) -> None:
         if self.reads:

@@ -186,9 +186,11 @@ def test_it_forgets_marks_that_a_newer_one_covers(cast: Cast) -> None:
         cast.post(writer)
         take(marker)
 
-    wait_for_close(marker, scalar(marker, "SELECT max(id) FROM ledger_entry"))
-
-    assert scalar(marker, "SELECT count(*) FROM ledger_open_mark") == 0
+    for _ in range(10_000):  # writers of other test processes may hold the last one back for a moment
+        close(marker)
+        if not scalar(marker, "SELECT count(*) FROM ledger_open_mark"):
+            return
+    raise AssertionError("an open mark stays")
 
 
 @pytest.mark.parametrize("told", [10**18, 2**63 - 1])

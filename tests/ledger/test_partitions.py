@@ -1,10 +1,13 @@
 """Partitions: there is always one for the next id, it is guarded like its parent, and nobody waits for it."""
 
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
+from appendonly.sqlfiles import read_sql
 from tests.ledger.poster import Book, Poster, open_book
 from tests.servers import Database
 
@@ -147,3 +150,58 @@ def test_it_does_not_wait_for_postings_nor_make_them_wait(scratch: Database) -> 
         slow.commit()
 
     assert (added, told) == (6, ["accepted", "accepted again"])
+
+
+def executed(connection: psycopg.Connection, statement: str, *parameters: object) -> set[str]:
+    """The partitions that a statement really looked into."""
+    rows = connection.execute(
+        f"EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, FORMAT JSON) {statement}", parameters
+    ).fetchone()
+    assert rows is not None
+    found: set[str] = set()
+
+    def walk(node: dict[str, Any]) -> None:
+        if "Relation Name" in node and node["Actual Loops"]:
+            found.add(node["Relation Name"])
+        for child in node.get("Plans", []):
+            walk(child)
+
+    walk(rows[0][0]["Plan"])
+    return {name for name in found if "_p0" in name or "_key_" in name}
+
+
+@pytest.mark.usefixtures("small")
+def test_it_never_looks_into_all_partitions_on_the_way_of_a_request(
+    scratch: Database, owner: psycopg.Connection
+) -> None:
+    book = open_book(scratch.owner_url, "anna EUR floor 0", "bank EUR")
+    anna, bank = book.accounts.values()
+    with psycopg.connect(scratch.database_url, autocommit=True) as connection:
+        for number in range(60):
+            add(owner, 2, 10)
+            assert poster(connection, book).post((f"{number}", [(anna, 1), (bank, -1)])) == ["accepted"]
+            safe = settle(connection)
+            connection.execute("SELECT ledger_aggregate_v1(%s, %s)", (book.id, safe))
+    assert len(partitions(owner, "ledger_entry")) >= 12
+    owner.execute("SET plan_cache_mode = force_generic_plan")
+
+    balance = read_sql("ledger/sql/read/balance_now.sql").replace("%b", "%s")
+    # The tail's own, perhaps one border, and the two empty ones ahead; not the ten behind.
+    assert len(executed(owner, balance, 10, 10, book.id, anna)) <= 4
+    assert len(executed(owner, "SELECT * FROM ledger_operation WHERE book_id = %s AND id = %s", book.id, 60)) == 1
+    key = "SELECT operation_id FROM ledger_operation_key WHERE book_id = %s AND source_id = %s AND key = %s"
+    assert len(executed(owner, key, book.id, book.source_id, "7")) == 1
+
+
+def settle(connection: psycopg.Connection) -> int:
+    """A closed mark at all that is recorded by now."""
+    newest = connection.execute("SELECT last_value FROM ledger_entry_id_seq").fetchone()
+    assert newest is not None
+    for _ in range(2_000):
+        connection.execute("SELECT ledger_take_mark_v1()")
+        closed = connection.execute("SELECT ledger_close_marks_v1()").fetchone()
+        assert closed is not None
+        if closed[0] >= newest[0]:
+            return int(closed[0])
+        time.sleep(0.01)  # a writer of another test process holds the mark back
+    raise AssertionError("the marks do not close")

@@ -16,7 +16,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     sent: list[str] = []
     execute = psycopg.Cursor.execute
 
-    def noting(cursor, query, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def noting(cursor, query, *args, **kwargs):
         sent.append(str(query))
         return execute(cursor, query, *args, **kwargs)
 
@@ -34,7 +34,7 @@ def test_it_takes_as_many_statements_for_one_operation_as_for_a_thousand(
     page.open(*newcomers)
     fresh = [page.message(f"fresh {number}", f"newcomer-{number} 0.01, anna -0.01") for number in range(operations)]
 
-    def statements_for(batch, outcome):  # type: ignore[no-untyped-def]
+    def statements_for(batch, outcome):
         statements.clear()
         assert page.accept(batch) == [outcome] * operations
         return len(statements)

@@ -214,9 +214,9 @@ def test_it_dates_an_operation_now_unless_told_otherwise() -> None:
 
 def test_it_does_not_date_an_operation_more_than_a_day_ahead() -> None:
     page = Page.open_new("anna EUR")
+    ahead = datetime.now(UTC) + timedelta(hours=24, minutes=1)
 
     with pytest.raises(Malformed) as malformed:
-        ahead = datetime.now(UTC) + timedelta(hours=24, minutes=1)
         page.message("too far", "anna 1.00", {"effective_at": ahead.isoformat()})
 
     assert [problem.code for problem in malformed.value.problems] == ["too_far_ahead"]

@@ -1,7 +1,8 @@
 """The crowd of the hammers: many processes that post, hold their transactions open for a moment, and watch.
 
-Nothing here knows Django or pytest, which take long to import: each process starts from a clean fork server and has a connection of its own. A hammer runs in
-a scratch database, so that its control may break a function there and must then be caught.
+Nothing here knows Django or pytest, which take long to import: each process starts from a clean fork server and has a
+connection of its own. A hammer runs in a scratch database, so that its control may break a function there and must then
+be caught.
 """
 
 import multiprocessing
@@ -69,7 +70,7 @@ def break_function(database: "Database", name: str, *replacements: tuple[str, st
         for old, new in replacements:
             assert old in source, f"{name} has no {old!r}: the control breaks nothing"
             source = source.replace(old, new)
-        connection.execute(source)  # type: ignore[call-overload] # a function of our own, read a moment ago
+        connection.execute(source)
 
 
 def detect_deadlocks_soon(database: "Database") -> None:
@@ -81,7 +82,9 @@ def detect_deadlocks_soon(database: "Database") -> None:
         connection.execute(sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '20ms'").format(name))
 
 
-def post_at_random(arena: Arena, seed: int, draw: Callable[[random.Random, Book, int], list[Operation]]) -> Counter[str]:
+def post_at_random(
+    arena: Arena, seed: int, draw: Callable[[random.Random, Book, int], list[Operation]]
+) -> Counter[str]:
     """Post what `draw` draws until the time is over; count outcomes, and errors by their name.
 
     Some transactions stay open for a moment after posting, a few are rolled back, and some batches are sent twice.

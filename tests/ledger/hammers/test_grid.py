@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -46,55 +47,63 @@ def messages_lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatc
         yield lossy
 
 
-def storm(page: Page) -> None:
-    """Post, read, flush and aggregate at once for a while."""
-    stop = Event()
+class Storm:
+    """Posters, readers, one who flushes and an aggregator on one page, all at once for a while."""
 
-    def post(seed: int) -> int:
-        chance, posted = random.Random(seed), 0
-        while not stop.is_set():
-            giver, taker = chance.sample(ACCOUNTS, 2)
-            amount = chance.randint(1, 99)
-            told = page.accept([page.message(f"{seed} {posted}", f"{giver} -0.{amount:02}, {taker} 0.{amount:02}")])
-            posted += told == ["accepted"]
-        return posted
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.stop = Event()
 
-    def read(seed: int) -> int:
-        chance, reads = random.Random(seed), 0
-        while not stop.is_set():
-            page.balance(chance.choice(ACCOUNTS))
-            reads += 1
-        return reads
+    def run(self) -> None:
+        calls = [partial(self.post, seed) for seed in range(POSTERS)] + [
+            partial(self.read, seed) for seed in range(READERS)
+        ]
+        with ThreadPoolExecutor(POSTERS + READERS + 2) as threads:
+            running = [threads.submit(self._close_at_end, call) for call in (*calls, self.flush, self.aggregate)]
+            deadline = time.monotonic() + HAMMER_SECONDS
+            while time.monotonic() < deadline and not any(thread.done() for thread in running):
+                time.sleep(0.05)
+            self.stop.set()
+            assert all(thread.result() > 0 for thread in running)
 
-    def flush() -> int:
-        for flushes in range(1, 6):  # in the first half only, so that the second leaves something to compare
-            if stop.wait(HAMMER_SECONDS / 10):
-                break
-            grid.valkey.client().flushdb()
-        stop.wait()
-        return flushes
-
-    def aggregate() -> int:
-        runs = 0
-        while not stop.wait(0.05):
-            page.aggregate()
-            runs += 1
-        return runs
-
-    def closing_its_connection(call: Any, *arguments: Any) -> int:
+    def _close_at_end(self, call: Callable[[], int]) -> int:
         try:
-            return int(call(*arguments))
+            return call()
         finally:
             connection.close()
 
-    calls = [*((post, seed) for seed in range(POSTERS)), *((read, seed) for seed in range(READERS)), (flush,), (aggregate,)]
-    with ThreadPoolExecutor(len(calls)) as threads:
-        running = [threads.submit(closing_its_connection, *call) for call in calls]
-        deadline = time.monotonic() + HAMMER_SECONDS
-        while time.monotonic() < deadline and not any(thread.done() for thread in running):
-            time.sleep(0.05)
-        stop.set()
-        assert all(thread.result() > 0 for thread in running)
+    def post(self, seed: int) -> int:
+        chance, posted = random.Random(seed), 0
+        while not self.stop.is_set():
+            giver, taker = chance.sample(ACCOUNTS, 2)
+            cents = f"0.{chance.randint(1, 99):02}"
+            posted += self.page.accept(
+                [self.page.message(f"{seed} {posted}", f"{giver} -{cents}, {taker} {cents}")]
+            ) == ["accepted"]
+        return posted
+
+    def read(self, seed: int) -> int:
+        chance, reads = random.Random(seed), 0
+        while not self.stop.is_set():
+            self.page.balance(chance.choice(ACCOUNTS))
+            reads += 1
+        return reads
+
+    def flush(self) -> int:
+        """In the first half only, so that the second leaves something to compare."""
+        flushes = 0
+        while flushes < 5 and not self.stop.wait(HAMMER_SECONDS / 10):
+            grid.valkey.client().flushdb()
+            flushes += 1
+        self.stop.wait()
+        return flushes
+
+    def aggregate(self) -> int:
+        runs = 0
+        while not self.stop.wait(0.05):
+            self.page.aggregate()
+            runs += 1
+        return runs
 
 
 def differences(page: Page) -> dict[str, tuple[int, int]]:
@@ -110,7 +119,7 @@ def test_it_holds_the_sums_after_a_storm_with_lost_messages_and_flushes(monkeypa
     page.aggregate()
 
     with messages_lost(monkeypatch):
-        storm(page)
+        Storm(page).run()
     page.aggregate()
 
     assert differences(page) == {}
@@ -127,6 +136,6 @@ def test_its_control_differs_where_nothing_is_repeated(monkeypatch: pytest.Monke
 
     with messages_lost(monkeypatch) as lossy:
         lossy.setattr(grid.valkey.client(), "flushdb", lambda: None)
-        storm(page)
+        Storm(page).run()
 
     assert differences(page) != {}

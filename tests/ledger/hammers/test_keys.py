@@ -44,7 +44,9 @@ def hammer(database: Database, stop: Path, seconds: float) -> Counter[str]:
     calls = [(crowd.post_at_random, (arena, seed, crowd.share_keys)) for seed in range(8)]
     told = sum(crowd.together(*calls), Counter[str]())
     with psycopg.connect(database.owner_url) as owner:
-        row = owner.execute("SELECT count(*), count(DISTINCT key), sum(entry_last) IS NULL FROM ledger_operation").fetchone()
+        row = owner.execute(
+            "SELECT count(*), count(DISTINCT key), sum(entry_last) IS NULL FROM ledger_operation"
+        ).fetchone()
         assert row is not None
         assert row[0] == row[1]
     return told

@@ -123,8 +123,8 @@ WRONG_SNAPSHOTS = """
 """
 WRONG_DAYS = """
     WITH day AS (
-      SELECT e.account_id, (e.effective_at AT TIME ZONE 'UTC')::date AS effective_on, sum(e.amount) AS amount, count(*) AS entries,
-             min(e.id) AS first_entry, max(e.id) AS last_entry
+      SELECT e.account_id, (e.effective_at AT TIME ZONE 'UTC')::date AS effective_on,
+             sum(e.amount) AS amount, count(*) AS entries, min(e.id) AS first_entry, max(e.id) AS last_entry
       FROM ledger_entry e JOIN ledger_progress p ON p.book_id = e.book_id
       WHERE e.book_id = %(book)s AND e.id <= p.entry_id GROUP BY 1, 2)
     SELECT count(*) FROM day FULL JOIN (SELECT * FROM ledger_turnover WHERE book_id = %(book)s) t USING (account_id, effective_on)
@@ -133,8 +133,9 @@ WRONG_DAYS = """
 """
 # What a mark says about time: at or below it recorded before it was closed, above it recorded after it was taken.
 WRONG_TIMES = """
-    SELECT count(*) FROM ledger_mark m WHERE EXISTS (SELECT FROM ledger_entry e WHERE e.id <= m.entry_id AND e.recorded_at >= m.closed_at)
-                                          OR EXISTS (SELECT FROM ledger_entry e WHERE e.id > m.entry_id AND e.recorded_at < m.taken_at)
+    SELECT count(*) FROM ledger_mark m
+    WHERE EXISTS (SELECT FROM ledger_entry e WHERE e.id <= m.entry_id AND e.recorded_at >= m.closed_at)
+       OR EXISTS (SELECT FROM ledger_entry e WHERE e.id > m.entry_id AND e.recorded_at < m.taken_at)
 """
 
 
@@ -153,7 +154,9 @@ def test_it_never_takes_a_wrong_snapshot(scratch: Database) -> None:
     assert set(wrong.values()) == {0}, wrong
 
 
-@pytest.mark.parametrize("control", ["the highest id that is visible", "marks closed at once", "ids before transactions"])
+@pytest.mark.parametrize(
+    "control", ["the highest id that is visible", "marks closed at once", "ids before transactions"]
+)
 def test_its_control_takes_wrong_snapshots(control: str, scratch: Database) -> None:
     chaos = Chaos(scratch, open_book(scratch.owner_url, "anna EUR", "ben EUR"), ids_first="ids before" in control)
     if "highest" in control:
