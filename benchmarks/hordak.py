@@ -27,7 +27,8 @@ SETTINGS = "benchmarks.peers.hordak_settings"
 DATABASE = "hordak"
 ACCOUNTS = 300
 PROCESSES = (1, 8)
-WARM_UP_TRANSFERS = 20
+# Until every account is known to the process and every statement is planned.
+WARM_UP_TRANSFERS = 200
 AMOUNT = "12.34"
 
 

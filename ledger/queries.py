@@ -31,6 +31,7 @@ _SETTLED = """
     SELECT pg_snapshot_xmin(pg_current_snapshot()) > %b::text::xid8, coalesce(m.operation_id, 0), coalesce(m.entry_id, 0)
     FROM (SELECT 1) one LEFT JOIN (SELECT * FROM public.ledger_mark ORDER BY id DESC LIMIT 1) m ON true
 """
+_PERIOD = read_sql("ledger/sql/read/period.sql")
 ID_MAX = 2**63 - 1
 
 
@@ -186,10 +187,16 @@ def source_name(source_id: int) -> str:
 
 
 def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+    after, before = window.after, window.before
     with connection.cursor() as cursor:
+        if parameters["since"] is not None or parameters["until"] is not None:
+            cursor.execute(_PERIOD, {"since": parameters["since"], "until": parameters["until"]})
+            bounds = cursor.fetchone()
+            low, high = bounds[2:] if name == "operations" else bounds[:2]
+            after, before = max(after, low), min(before, high)
         cursor.execute(
             _LISTS[name, "ASC" if window.ascending else "DESC"],
-            {**parameters, "after": window.after, "before": window.before, "rows": window.rows},
+            {**parameters, "after": after, "before": before, "rows": window.rows},
         )
         rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -33,12 +33,9 @@ def problem(
     }
     if errors:
         document["errors"] = list(errors)
-    return HttpResponse(
-        msgspec.json.encode(document),
-        status=status,
-        content_type="application/problem+json",
-        headers=dict(headers or {}),
-    )
+    body = msgspec.json.encode(document)
+    lengthened = {**(headers or {}), "Content-Length": str(len(body))}
+    return HttpResponse(body, status=status, content_type="application/problem+json", headers=lengthened)
 
 
 def refused(receipt: Receipt, *, request_id: str) -> HttpResponse:

@@ -167,6 +167,6 @@ def time_of(query: Mapping[str, str], name: str) -> datetime | None:
 
 def answer(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Return data as JSON."""
-    return HttpResponse(
-        msgspec.json.encode(data), status=status, content_type="application/json", headers=dict(headers or {})
-    )
+    body = msgspec.json.encode(data)
+    lengthened = {**(headers or {}), "Content-Length": str(len(body))}
+    return HttpResponse(body, status=status, content_type="application/json", headers=lengthened)

@@ -1,13 +1,11 @@
 -- One page of an account's entries in recorded order, newest first, each with the balance after it.
--- Inputs: book, account, since and until (moments, half-open, may be null), after and before (entry ids, exclusive), rows.
--- Invariants: I9 for the bounds of the period (see balance_recorded.sql), I10 for the running balance. Keyset on the entry id.
+-- Inputs: book, account, after and before (entry ids, exclusive; the period's own bounds are in them, see period.sql), since and until
+--         (moments, half-open, may be null), rows. The bounds are plain values, so the planner reads the index in order and stops.
+-- Invariants: I9 for the bounds of the period, I10 for the running balance. Keyset on the entry id.
 -- Cost: one range of the account's index, one balance; the same for the first page and the millionth.
-WITH bound AS (
-  SELECT greatest(%(after)s::bigint, coalesce((SELECT m.entry_id FROM ledger_mark m WHERE m.closed_at <= %(since)s ORDER BY m.closed_at DESC LIMIT 1), 0)) AS low,
-         least(%(before)s::bigint - 1, coalesce((SELECT m.entry_id FROM ledger_mark m WHERE m.taken_at >= %(until)s ORDER BY m.taken_at LIMIT 1), 9223372036854775807)) AS high),
-page AS MATERIALIZED (
-  SELECT e.id, e.operation_id, e.amount, e.recorded_at, e.effective_at FROM ledger_entry e, bound
-  WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id > bound.low AND e.id <= bound.high
+WITH page AS MATERIALIZED (
+  SELECT e.id, e.operation_id, e.amount, e.recorded_at, e.effective_at FROM ledger_entry e
+  WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id > %(after)s AND e.id < %(before)s
     AND (%(since)s::timestamptz IS NULL OR e.recorded_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR e.recorded_at < %(until)s)
   ORDER BY e.id {direction} LIMIT %(rows)s),
 ends AS (SELECT min(page.id) AS low, max(page.id) AS high FROM page),

@@ -1,12 +1,9 @@
 -- One page of operations, newest first, with every filter that is not null.
 -- Inputs: book, after and before (operation ids, exclusive), source, key, outcome, since and until (half-open), metadata, account, rows.
 --   An account here finds the refused operations that would have changed it; see operations_of_account.sql for the accepted ones.
--- Invariant: I9 for the bounds of the period. Cost: a range of the key, or of the index of metadata or refused accounts.
-WITH bound AS (
-  SELECT greatest(%(after)s::bigint, coalesce((SELECT m.operation_id FROM ledger_mark m WHERE m.closed_at <= %(since)s ORDER BY m.closed_at DESC LIMIT 1), 0)) AS low,
-         least(%(before)s::bigint - 1, coalesce((SELECT m.operation_id FROM ledger_mark m WHERE m.taken_at >= %(until)s ORDER BY m.taken_at LIMIT 1), 9223372036854775807)) AS high)
-SELECT o.id, o.id AS position FROM ledger_operation o, bound
-WHERE o.book_id = %(book)s AND o.id > bound.low AND o.id <= bound.high
+-- Invariant: I9 for the bounds of the period, which are in after and before (period.sql). Cost: a range of the key, or of the index of metadata or refused accounts.
+SELECT o.id, o.id AS position FROM ledger_operation o
+WHERE o.book_id = %(book)s AND o.id > %(after)s AND o.id < %(before)s
   AND (%(source)s::bigint IS NULL OR o.source_id = %(source)s)
   AND (%(key)s::text IS NULL OR (o.key = %(key)s AND o.id IN (SELECT k.operation_id FROM ledger_operation_key k
         WHERE k.book_id = %(book)s AND k.source_id = %(source)s AND k.key = %(key)s)))

@@ -1,11 +1,8 @@
 -- One page of the operations that changed an account, newest first, with every filter that is not null.
 -- Inputs: as operations.sql; after and before are entry ids: an operation stands at its last entry on the account.
--- Invariant: I9 for the bounds of the period. Cost: a range of the account's index.
-WITH bound AS (
-  SELECT greatest(%(after)s::bigint, coalesce((SELECT m.entry_id FROM ledger_mark m WHERE m.closed_at <= %(since)s ORDER BY m.closed_at DESC LIMIT 1), 0)) AS low,
-         least(%(before)s::bigint - 1, coalesce((SELECT m.entry_id FROM ledger_mark m WHERE m.taken_at >= %(until)s ORDER BY m.taken_at LIMIT 1), 9223372036854775807)) AS high)
-SELECT o.id, e.id AS position FROM bound, ledger_entry e JOIN ledger_operation o ON o.book_id = e.book_id AND o.id = e.operation_id
-WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id > bound.low AND e.id <= bound.high
+-- Invariant: I9 for the bounds of the period, which are in after and before (period.sql). Cost: a range of the account's index.
+SELECT o.id, e.id AS position FROM ledger_entry e JOIN ledger_operation o ON o.book_id = e.book_id AND o.id = e.operation_id
+WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id > %(after)s AND e.id < %(before)s
   AND NOT EXISTS (SELECT FROM ledger_entry later WHERE later.book_id = e.book_id AND later.account_id = e.account_id
                     AND later.id > e.id AND later.id <= o.entry_last AND later.operation_id = e.operation_id)
   AND (%(source)s::bigint IS NULL OR o.source_id = %(source)s)

@@ -26,6 +26,8 @@ NO_LOCKS = [
 ]
 WRONG_BOUND = [("others * fast_limit[i]", "0 * fast_limit[i]")]
 
+ATTEMPTS_MAX = 5
+
 
 def set_limit(url: str, book: Book, account: str, limit: int | None) -> None:
     document = "null" if limit is None else f'"{limit}"'
@@ -55,9 +57,13 @@ def hammer(database: Database, stop: Path, funds: int, *, until_wrong: bool) -> 
 
 
 def test_it_never_lets_a_balance_below_its_floor(scratch: Database, tmp_path: Path) -> None:
-    told, watch = hammer(scratch, tmp_path / "stop", FUNDS, until_wrong=False)
+    for attempt in range(ATTEMPTS_MAX):  # a slow machine may not come near the floors the first time
+        told, watch = hammer(scratch, tmp_path / f"stop {attempt}", FUNDS >> attempt, until_wrong=False)
+        assert (watch.wrong, told["accepted"] > 0) == (0, True), (watch, told)
+        if told["below_floor"]:
+            break
 
-    assert (watch.wrong, told["below_floor"] > 0, told["accepted"] > 0) == (0, True, True), (watch, told)
+    assert told["below_floor"] > 0, (watch, told)
     assert told.keys() <= {
         f"{outcome}{again}" for outcome in ("accepted", "below_floor", "batch_refused") for again in ("", " again")
     }
