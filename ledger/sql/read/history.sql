@@ -11,9 +11,11 @@ WITH page AS MATERIALIZED (
 ends AS (SELECT min(page.id) AS low, max(page.id) AS high FROM page),
 running AS (
   SELECT e.id, sum(e.amount) OVER (ORDER BY e.id) AS amount FROM ledger_entry e, ends
-  WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id BETWEEN ends.low AND ends.high)
-SELECT page.id, page.operation_id, o.key, page.amount, ledger.before + running.amount, page.recorded_at, page.effective_at
-FROM (SELECT ledger_balance_v1(%(book)s, %(account)s, ends.low - 1) AS before FROM ends) ledger, page
+  WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id BETWEEN ends.low AND ends.high),
+-- Materialized, or the balance would be taken for each row.
+start AS MATERIALIZED (SELECT ledger_balance_v1(%(book)s, %(account)s, ends.low - 1) AS balance FROM ends)
+SELECT page.id, page.operation_id, o.key, page.amount, start.balance + running.amount, page.recorded_at, page.effective_at
+FROM start, page
 JOIN running ON running.id = page.id
 JOIN ledger_operation o ON o.book_id = %(book)s AND o.id = page.operation_id
 ORDER BY page.id {direction}
