@@ -43,7 +43,18 @@ class AccountAdmin(ReadOnlyAdmin):
     search_fields = ("code__startswith",)
     search_help_text = "The beginning of an account's code"
     ordering = ("-id",)
-    fields = ("code", "book", "unit", "status", "floor_amount", "name", "metadata", "opened_at")
+    fields = (
+        "code",
+        "book",
+        "unit",
+        "status",
+        "floor_amount",
+        "fast_debit_limit",
+        "fast_debit_fixed",
+        "name",
+        "metadata",
+        "opened_at",
+    )
 
     @admin.display(description="floor")
     def floor_amount(self, account: Account) -> str:

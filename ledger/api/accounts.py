@@ -46,6 +46,7 @@ class AccountPatch(msgspec.Struct, forbid_unknown_fields=True):
     metadata: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     status: str | msgspec.UnsetType = msgspec.UNSET
     floor: str | msgspec.UnsetType | None = msgspec.UNSET
+    fast_debit_limit: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _account_decoder = msgspec.json.Decoder(AccountBody)
@@ -135,7 +136,7 @@ class AccountView(LedgerView):
 
     @declared.change_account
     def patch(self, request: Request, *, code: str, **_path: str) -> HttpResponse:
-        """Change name, metadata, status or floor. Each change is recorded with who, when, before and after."""
+        """Change name, metadata, status, floor or fast_debit_limit. Each change is recorded: who, when, before, after."""
         account = self.account(code)
         patch = decode(_patch_decoder, body_of(request))
         changes = _changes(patch, account)
@@ -188,7 +189,7 @@ def _name_problems(name: str, pointer: str) -> Iterator[Problem]:
 
 
 def _changes(patch: AccountPatch, account: Account) -> dict[str, Any]:
-    """Return the changes that a patch asks for, the floor in minor units. Raises Malformed."""
+    """Return the changes that a patch asks for, amounts in minor units. Raises Malformed."""
     given = msgspec.structs.asdict(patch)
     changes = {name: value for name, value in given.items() if value is not msgspec.UNSET}
     problems: list[Problem] = []
@@ -198,14 +199,18 @@ def _changes(patch: AccountPatch, account: Account) -> dict[str, Any]:
         problems += metadata_problems(changes["metadata"], "/metadata")
     if "status" in changes and changes["status"] not in _STATUSES:
         problems.append(Problem("/status", "invalid", f"status is one of {', '.join(_STATUSES)}."))
-    if changes.get("floor") is not None:
-        found = list(floor_problems(changes["floor"], "/floor"))
-        problems += found
-        if not found:
-            try:
-                changes["floor"] = parse_amount(changes["floor"], account.unit.exponent)
-            except ScaleError as error:
-                problems.append(Problem("/floor", "amount_scale", str(error)))
+    for name in ("floor", "fast_debit_limit"):
+        if changes.get(name) is not None:
+            found = list(floor_problems(changes[name], f"/{name}"))
+            problems += found
+            if not found:
+                try:
+                    changes[name] = parse_amount(changes[name], account.unit.exponent)
+                except ScaleError as error:
+                    problems.append(Problem(f"/{name}", "amount_scale", str(error)))
+    limit = changes.get("fast_debit_limit")
+    if isinstance(limit, int) and limit <= 0:
+        problems.append(Problem("/fast_debit_limit", "invalid_amount", "The limit is more than zero, or null."))
     if problems:
         raise Malformed(problems)
     return changes

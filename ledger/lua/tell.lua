@@ -8,13 +8,11 @@ for i = 1, #KEYS do
     local mark, position = state[3] or '0', state[4] or '0'
     if #id > #mark or (#id == #mark and id > mark) then
       if redis.call('HSETNX', key, 'e' .. id, amount) == 1 then
-        if state[2] then
-          local sum = redis.pcall('HINCRBY', key, 'total', amount)
-          if (type(sum) == 'table' and sum.err) or redis.call('HLEN', key) > tonumber(ARGV[1]) then
-            redis.call('DEL', key)
-          elseif #id > #position or (#id == #position and id > position) then
-            redis.call('HSET', key, 'position', id)
-          end
+        local sum = state[2] and redis.pcall('HINCRBY', key, 'total', amount)
+        if (type(sum) == 'table' and sum.err) or redis.call('HLEN', key) > tonumber(ARGV[1]) then
+          redis.call('DEL', key)
+        elseif state[2] and (#id > #position or (#id == #position and id > position)) then
+          redis.call('HSET', key, 'position', id)
         end
       end
     end

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from ledger.api.urls import urlpatterns
 
-EXAMPLES_PER_CALL = 10
+EXAMPLES_PER_CALL = 8
 CALLS = sorted(
     f"{method.upper()} /api/v1/books/{{book}}/{str(route.pattern).replace('<str:', '{').replace('>', '}')}"
     for route in urlpatterns

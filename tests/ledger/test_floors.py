@@ -34,11 +34,16 @@ def test_it_holds_negative_and_positive_floors() -> None:
 
 
 def test_it_never_refuses_an_increment_even_below_the_floor() -> None:
-    page = Page.open_new("deposit EUR floor 50.00")
+    page = Page.open_new("deposit EUR floor 50.00", "anna EUR floor -9.00")
 
     page.write(("first", "deposit 1.00", "accepted"), ("second", "deposit 1.00", "accepted"))
+    page.write_batch(
+        ("take", "deposit -1.00", "below_floor"),  # so the deposit is judged exactly
+        ("give", "anna -9.00, deposit 9.00", "accepted"),
+        ("bonus", "deposit 1.00", "accepted"),
+    )
 
-    page.shows("deposit 2.00")
+    page.shows("deposit 12.00, anna -9.00")
 
 
 def test_it_judges_the_net_of_an_operation_on_each_account() -> None:

@@ -170,6 +170,17 @@ def test_it_drops_a_hash_that_has_grown_too_large(page: Page) -> None:
     assert cached(page) is None
 
 
+def test_it_drops_a_hash_that_has_grown_too_large_before_anybody_loaded_it(page: Page) -> None:
+    announced = read(page)
+    tell(page, *((number, 1) for number in range(1, GRID_ENTRIES_MAX + 20)))
+
+    load(page, announced, base=1_000, mark=0, entries=[])
+
+    assert cached(page) is None
+    load(page, read(page), base=2_000, mark=0, entries=[])
+    assert cached(page) == 2_000
+
+
 def test_it_tells_what_was_posted(page: Page) -> None:
     page.shows("anna 0.00")
 

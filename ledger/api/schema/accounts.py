@@ -57,6 +57,13 @@ class AccountChangeSerializer(RequestSerializer):
         help_text="A frozen account takes no entries; only one with a balance of zero can be closed, and stays closed.",
     )
     floor = AmountField(pattern=FLOOR_PATTERN, required=False, allow_null=True, help_text=_FLOOR)
+    fast_debit_limit = AmountField(
+        pattern=FLOOR_PATTERN,
+        required=False,
+        allow_null=True,
+        help_text="The most that one call may take from the account without waiting for others near it, fixed by hand; "
+        "more than zero. With null, as from the start, the ledger sets it from what the account has above its floor.",
+    )
 
 
 class AccountSerializer(serializers.Serializer[Any]):

@@ -147,6 +147,18 @@ def share_keys(chance: random.Random, book: Book, _number: int) -> list[Operatio
     return [(key, [(anna, 1), (bank, -1)]) for key in chance.sample(keys, 10)]
 
 
+def set_fast_limits(arena: Arena) -> Counter[str]:
+    """Set the limits of fast decrements anew all the time, as the aggregator does."""
+    running, told = arena.running(), Counter[str]()
+    with psycopg.connect(arena.url, autocommit=True) as connection:
+        while running():
+            for account in arena.book.accounts.values():
+                row = connection.execute("SELECT ledger_set_fast_limit_v1(%s, %s)", (arena.book.id, account)).fetchone()
+                assert row is not None
+                told[f"limit {row[0]}"] += 1
+    return told
+
+
 def watch_floors(arena: Arena, stop_when_wrong: bool) -> Watch:
     """Sum all accounts in one snapshot, again and again, and compare with their floors."""
     statement = (
