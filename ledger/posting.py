@@ -27,6 +27,8 @@ _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], all_or_nothing: bool) -> list[Receipt]:
     """Post drafts of messages, at most POST_OPERATIONS_PER_CALL unless all or nothing; one receipt each, in order."""
+    if connection.in_atomic_block:  # its rollback would take back what the grid was told
+        raise RuntimeError("A posting is a transaction of its own and cannot be part of another.")
     entries = [entry for draft in drafts for entry in draft.entries]
     row = _execute_by_keys(
         (

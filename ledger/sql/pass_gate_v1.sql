@@ -16,7 +16,7 @@ DECLARE
   exact boolean[]; fast_limit numeric[]; again boolean; i integer;
 BEGIN
   -- Only a guess at the way to take: the limit is read again under the lock.
-  SELECT array_agg(coalesce(u.decrement > a.fast_debit_limit, a.floor IS NOT NULL) ORDER BY u.ordinal) INTO exact
+  SELECT array_agg(a.floor IS NOT NULL AND coalesce(u.decrement > a.fast_debit_limit, true) ORDER BY u.ordinal) INTO exact
   FROM unnest(p_account, p_decrement) WITH ORDINALITY u(account, decrement, ordinal)
   CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x WHERE x.book_id = p_book AND x.id = u.account OFFSET 0) a;
   LOOP

@@ -97,7 +97,7 @@ def test_it_answers_the_sum_of_entries_at_every_moment(aggregated: str) -> None:
     moments = around([*days, *(moment for row in [*marks, *entries] for moment in row)])
     moments += [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
 
-    for account in ("anna", "idle"):
+    for account in ("bank", "idle"):  # the newest entry is the bank's
         assert recorded(page, account, moments) == sums(page, account, "recorded_at", moments)
         assert effective(page, account, moments) == sums(page, account, "effective_at", moments)
 

@@ -1,8 +1,10 @@
 """Floors: no decrement takes an account below its floor, and nothing else is ever held up by it."""
 
+import psycopg
 import pytest
 
 from tests.ledger.page import Page, Row
+from tests.ledger.poster import Poster
 
 
 def test_it_lets_a_balance_come_down_to_the_floor_and_not_below() -> None:
@@ -194,3 +196,75 @@ def test_it_counts_a_batchs_decrements_together_against_the_fast_limit() -> None
     page.write_batch(*rows, ("too much", "anna -90.01", "below_floor"), ("rest", "anna -90.00", "accepted"))
 
     page.shows("anna 0.00")
+
+
+FAST, EXACT = "ShareLock", "ExclusiveLock"
+
+
+@pytest.mark.parametrize(
+    ("way", "account", "limit", "headroom", "operations"),
+    [
+        (None, "anna EUR", None, 10, [-100]),
+        (None, "anna EUR floor 0.00", None, 10, [100]),
+        (EXACT, "anna EUR floor 0.00", None, 10**9, [-1]),
+        (FAST, "anna EUR floor 0.00", 5, 10**9, [-5]),
+        (EXACT, "anna EUR floor 0.00", 5, 10**9, [-6]),
+        (FAST, "anna EUR floor 0.00", 5, 10**9, [-2, -3, 100]),
+        (EXACT, "anna EUR floor 0.00", 5, 10**9, [-3, -3]),
+        (EXACT, "anna EUR floor 0.00", 5, 10**9, [100, -6]),
+        (FAST, "anna EUR floor 0.00", 5, "others", [-5]),
+        (EXACT, "anna EUR floor 0.00", 5, "one less", [-5]),
+        (EXACT, "anna EUR floor 0.00", 5, 3, [-5]),
+    ],
+)
+def test_it_takes_the_lock_that_the_decrement_needs(
+    way: str | None, account: str, limit: int | None, headroom: int | str, operations: list[int], database_url: str
+) -> None:
+    page = Page.open_new(account)
+    if limit is not None:
+        page.change("anna", fast_debit_limit=f"{limit / 100:.2f}")
+    if isinstance(headroom, str):
+        headroom = others(page) * 5 + 5 - (headroom == "one less")
+    page.write(("funds", f"anna {headroom / 100:.2f}", "accepted"))
+
+    assert locks_of(page, operations, database_url) == ([] if way is None else [way])
+
+
+def test_it_waits_for_no_decrement_once_the_floor_is_lifted(database_url: str) -> None:
+    page = Page.open_new("anna EUR floor 0.00")
+    page.change("anna", fast_debit_limit="0.05")
+    page.change("anna", floor=None)
+
+    assert locks_of(page, [-1_000], database_url) == [FAST]
+
+
+LOCKS_HELD = "SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+
+
+def others(page: Page) -> int:
+    """How many decrements may be under way beside one's own (C - 1 of the gate)."""
+    statement = "SELECT current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int - 1"
+    return int(page.query(statement)[0][0])
+
+
+def locks_of(page: Page, operations: list[int], url: str) -> list[str]:
+    """The locks on accounts that a batch of operations on anna holds until it ends."""
+    with psycopg.connect(url) as connection:
+        poster = Poster(connection, book_id=page.book_id, source_id=page.source_id)
+        poster.post(*((f"{place}", [(page.id("anna"), amount)]) for place, amount in enumerate(operations)))
+        return [row[0] for row in connection.execute(LOCKS_HELD).fetchall()]
+
+
+def test_it_locks_nothing_for_what_is_only_repeated_or_refused_anyway(database_url: str) -> None:
+    page = Page.open_new("anna EUR floor 0.00", "ben EUR floor 0.00")
+    page.change("ben", status="frozen")
+    with psycopg.connect(database_url) as connection:
+        poster = Poster(connection, book_id=page.book_id, source_id=page.source_id)
+        again = ("again", [(page.id("anna"), -1)])
+        assert poster.post(again) == ["below_floor"]
+        connection.commit()
+
+        told = poster.post(again, ("frozen", [(page.id("anna"), -1), (page.id("ben"), 1)]))
+
+        assert told == ["below_floor again", "account_frozen"]
+        assert connection.execute(LOCKS_HELD).fetchall() == []

@@ -1,9 +1,11 @@
 """Group operations: two or more entries, all or nothing, zero for each unit."""
 
+import psycopg
 import pytest
 
 from ledger.limits import ENTRIES_PER_OPERATION_MAX
 from tests.ledger.page import Page
+from tests.ledger.poster import Poster
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,42 @@ def test_it_refuses_a_whole_group_for_one_bad_entry() -> None:
     )
 
     page.shows("anna 0.00, ben 0.00, poor 0.00")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [[("anna", -1), ("ben", 2)], [("anna", -1), ("anna-usd", 1)], [("anna", -1), ("ben", 1), ("anna-usd", 5)]],
+)
+def test_it_is_held_by_the_posting_function_itself(entries: list[tuple[str, int]], database_url: str) -> None:
+    page = Page.open_new("anna EUR", "ben EUR", "anna-usd USD")
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        poster = Poster(connection, book_id=page.book_id, source_id=page.source_id)
+        with pytest.raises(psycopg.errors.RaiseException, match="not zero for each unit"):
+            poster.post(
+                ("fine", [(page.id("anna"), 1)]), ("group", [(page.id(name), amount) for name, amount in entries])
+            )
+
+    assert page.count("ledger_operation") == 0
+
+
+def test_it_posts_no_entry_on_an_account_of_another_book(database_url: str) -> None:
+    page, elsewhere = Page.open_new("anna EUR"), Page.open_new("ben EUR")
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        poster = Poster(connection, book_id=page.book_id, source_id=page.source_id)
+        with pytest.raises(psycopg.errors.RaiseException, match="not in book"):
+            poster.post(("stray", [(page.id("anna"), -1), (elsewhere.id("ben"), 1)]))
+
+    elsewhere.shows("ben 0.00")
+
+
+def test_it_posts_no_entry_of_zero(database_url: str) -> None:
+    page = Page.open_new("anna EUR")
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        poster = Poster(connection, book_id=page.book_id, source_id=page.source_id)
+        with pytest.raises(psycopg.errors.CheckViolation):
+            poster.post(("nothing", [(page.id("anna"), 0)]))
+
+    assert page.count("ledger_operation") == 0

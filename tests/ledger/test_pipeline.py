@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from django.db import transaction
 
 from ledger import posting, queries
 from ledger.conversion import convert
@@ -93,3 +94,12 @@ def test_it_takes_an_empty_batch() -> None:
 
     assert page.accept([]) == []
     assert page.accept([], all_or_nothing=True) == []
+
+
+def test_it_is_a_transaction_of_its_own_and_never_part_of_another() -> None:
+    page = Page.open_new("anna EUR")
+
+    with pytest.raises(RuntimeError, match="transaction of its own"), transaction.atomic():
+        page.accept([page.message("gift", "anna 1.00")])
+
+    page.write(("gift", "anna 1.00", "accepted"))
