@@ -190,7 +190,13 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Billing",
-    "DESCRIPTION": "An append-only ledger: accounts, operations, balances and history.",
+    "DESCRIPTION": (
+        "An append-only ledger: accounts, operations, balances and history.\n\n"
+        "Amounts are decimal strings in the unit's scale, ids are strings, times are RFC 3339. Every call stands at two"
+        " addresses: below `/api/v1/books/{book}`, and below `/api/v1` for the book `main`. Lists come in pages: follow"
+        " `next`. Errors are problem documents (RFC 9457); their `code` is one of those listed at the call. Unknown"
+        " members, parameters and members given twice are refused, so that nothing is silently ignored."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "POSTPROCESSING_HOOKS": [],  # the one there is would gather enumerations; see ledger.api.schema.fields

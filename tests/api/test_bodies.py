@@ -105,7 +105,7 @@ TWICE = [
     ("/operations", '{"entries":[{"account":"cash","amount":"1"}],"metadata":{"a":"1","a":"2"}}', ""),
     (
         "/operations",
-        '{"entries":[{"account":"cash","amount":"1"}],"metadata":{"a":"1","\\u0061":"2","b":"\\u0022\\u0022"}}',
+        '{"entries":[{"account":"cash","amount":"1"}],"metadata":{"a":"1","\\u0061":"2","b":"\\u0022\\u0022\\u0022\\u0022"}}',
         "",
     ),
     ("/operations", '{"entries":[{"account":"cash","amount":"1"}],"description":null,"description":"x"}', ""),

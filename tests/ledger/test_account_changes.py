@@ -25,6 +25,7 @@ class Background:
 
     def __init__(self, call: Callable[[], Any]) -> None:
         self.result: Any = None
+        self.proceed: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, args=(call,))
         self._thread.start()
 
@@ -53,13 +54,13 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def waits(page: Page, kind: str) -> bool:
-    """Whether somebody waits for a lock of this kind in this database."""
+def waits(page: Page, kind: str) -> int:
+    """How many wait for a lock of this kind in this database."""
     statement = (
         "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
         " WHERE d.datname = current_database() AND NOT l.granted AND l.locktype = %s"
     )
-    return bool(page.query(statement, kind)[0][0])
+    return int(page.query(statement, kind)[0][0])
 
 
 @contextmanager
@@ -72,17 +73,19 @@ def held(url: str, statement: str, *parameters: object) -> Iterator[psycopg.Conn
 
 @pytest.fixture
 def page() -> Page:
-    page = Page.open_new("anna EUR", "ben EUR", "till EUR floor 0.00")
-    page.write(("float", "till 100.00", "accepted"))
+    page = Page.open_new("anna EUR", "ben EUR", "till EUR floor 0.00", "other-till EUR floor 0.00")
+    page.write(("float", "till 100.00", "accepted"), ("other float", "other-till 100.00", "accepted"))
     return page
 
 
 @contextmanager
-def posting_under_way(page: Page, url: str, entries: str) -> Iterator[Background]:
-    """A posting that has read the accounts and waits for the till's lock, until the block ends."""
-    with held(url, "SELECT pg_advisory_xact_lock(%s)", page.id("till")):
-        posting = Background(lambda: page.accept([page.message("under way", f"{entries}, till -1.00, ben 1.00")]))
-        wait_until(lambda: waits(page, "advisory"))
+def posting_under_way(page: Page, url: str, entries: str, till: str = "till") -> Iterator[Background]:
+    """A posting that has read the accounts and waits for a till's lock, until `proceed` is called or the block ends."""
+    waiting = waits(page, "advisory")
+    with held(url, "SELECT pg_advisory_xact_lock(%s)", page.id(till)) as lock:
+        posting = Background(lambda: page.accept([page.message(f"by {till}", f"{entries}, {till} -1.00, ben 1.00")]))
+        posting.proceed = lock.commit
+        wait_until(lambda: waits(page, "advisory") > waiting)
         yield posting
 
 
@@ -150,6 +153,26 @@ def test_it_does_not_close_an_account_that_was_opened_again_meanwhile(page: Page
 
     assert (change.wait(), opening.wait()) == ("changed_meanwhile", None)
     assert page.account("anna").status == "open"
+
+
+def test_it_does_not_close_an_account_in_the_course_of_another_closing(page: Page, database_url: str) -> None:
+    with posting_under_way(page, database_url, "ben -1.00, ben 1.00") as first_posting:
+        first = Background(lambda: page.change("anna", status="closed"))
+        wait_until(lambda: page.account("anna").status == "closing")
+        opening = Background(lambda: page.change("anna", status="open"))
+        wait_until(lambda: page.account("anna").status == "open")
+        with posting_under_way(page, database_url, "anna -10.00, ben 10.00", till="other-till") as second_posting:
+            second = Background(lambda: page.change("anna", status="closed"))
+            wait_until(lambda: page.account("anna").status == "closing")
+
+            first_posting.proceed()
+
+            # It waited for the first posting only, and would find a balance of zero.
+            assert (first.wait(), opening.wait()) == ("changed_meanwhile", None)
+
+    assert second_posting.wait() == ["accepted"]
+    assert second.wait() == "balance_not_zero"
+    assert (page.account("anna").status, page.sum("anna")) == ("open", -1_000)
 
 
 def test_it_does_not_disturb_postings_by_an_attempt_to_close_an_account_that_is_in_use(
