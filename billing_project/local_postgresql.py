@@ -30,6 +30,8 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "wal_compression": "on",
+    # A posting call holds one advisory lock for each account with a floor that it decrements: up to 10,000 of them.
+    "max_locks_per_transaction": "256",
     "log_line_prefix": "%m [%p] ",
     "timezone": "UTC",
     "log_timezone": "UTC",

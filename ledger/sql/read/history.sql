@@ -17,5 +17,5 @@ start AS MATERIALIZED (SELECT ledger_balance_v1(%(book)s, %(account)s, ends.low 
 SELECT page.id, page.operation_id, o.key, page.amount, start.balance + running.amount, page.recorded_at, page.effective_at
 FROM start, page
 JOIN running ON running.id = page.id
-JOIN ledger_operation o ON o.book_id = %(book)s AND o.id = page.operation_id
+CROSS JOIN LATERAL (SELECT x.key FROM ledger_operation x WHERE x.book_id = %(book)s AND x.id = page.operation_id OFFSET 0) o
 ORDER BY page.id {direction}
