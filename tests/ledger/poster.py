@@ -16,8 +16,9 @@ _POST = """
     SELECT o_outcome, o_replayed FROM public.ledger_post_v1(
       p_book => %(book)s::int, p_source => %(source)s::bigint[], p_key => %(key)s::text[], p_kind => %(kind)s::text[],
       p_message => %(message)s::bytea[], p_hash => %(hash)s::bytea[], p_credential => %(credential)s::text[],
-      p_received => %(received)s::timestamptz[], p_effective => %(effective)s::timestamptz[], p_reverses => NULL,
-      p_metadata => NULL, p_refusal => NULL, e_ordinal => %(e_ordinal)s::int[], e_account => %(e_account)s::bigint[],
+      p_received => %(received)s::timestamptz[], p_effective => %(effective)s::timestamptz[],
+      p_reverses => %(reverses)s::bigint[], p_metadata => NULL, p_refusal => NULL,
+      e_ordinal => %(e_ordinal)s::int[], e_account => %(e_account)s::bigint[],
       e_amount => %(e_amount)s::numeric[], p_all => %(all)s, p_inbox => NULL)
 """
 
@@ -63,8 +64,8 @@ class Poster:
         self._book_id = book_id
         self._source_id = source_id
 
-    def post(self, *operations: Operation, all_or_nothing: bool = False) -> list[str]:
-        """Post a batch; return the outcome of each, with "again" behind it for a replay."""
+    def post(self, *operations: Operation, all_or_nothing: bool = False, reverses: int | None = None) -> list[str]:
+        """Post a batch (each a reversal, where `reverses` is told); return the outcome of each, "again" for a replay."""
         total = len(operations)
         entries = [(ordinal, *entry) for ordinal, (_, own) in enumerate(operations, 1) for entry in own]
         bodies = [repr(list(own)).encode() for _, own in operations]
@@ -74,7 +75,8 @@ class Poster:
                 "book": self._book_id,
                 "source": [self._source_id] * total,
                 "key": [key for key, _ in operations],
-                "kind": ["operation"] * total,
+                "kind": ["operation" if reverses is None else "reversal"] * total,
+                "reverses": None if reverses is None else [reverses] * total,
                 "message": bodies,
                 "hash": [hashlib.sha256(body).digest() for body in bodies],
                 "credential": [""] * total,

@@ -4,11 +4,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from django.db import connection
 
 from ledger import queries
 from tests.ledger.page import Page
+from tests.ledger.poster import Poster
+from tests.ledger.slow_motion import Background, wait_until, waits
 
 
 def test_it_takes_back_every_entry() -> None:
@@ -77,6 +80,22 @@ def test_it_happens_once_under_twenty_attempts_at_the_same_time() -> None:
 
     for attempts in zip(*told, strict=True):
         assert sorted(attempts) == ["accepted"] + ["already_reversed"] * 19
+    page.shows("anna 0.00")
+
+
+@pytest.mark.parametrize(("end", "outcome"), [("commit", "already_reversed"), ("rollback", "accepted")])
+def test_it_waits_for_another_reversal_under_way_and_then_knows(end: str, outcome: str, database_url: str) -> None:
+    page = Page.open_new("anna EUR")
+    page.write(("gift", "anna 1.00", "accepted"))
+
+    with psycopg.connect(database_url) as slow:
+        poster = Poster(slow, book_id=page.book_id, source_id=page.source_id)
+        assert poster.post(("slow", [(page.id("anna"), -100)]), reverses=page.operation_id("gift")) == ["accepted"]
+        other = Background(lambda: page.accept([page.message("other", "reverse gift")]))
+        wait_until(lambda: waits(page, "advisory") or not other.running)
+        getattr(slow, end)()
+
+    assert other.wait() == [outcome]
     page.shows("anna 0.00")
 
 
