@@ -115,6 +115,7 @@ def prepare_theirs(environment: dict[str, str], seconds: float) -> Callable[[], 
 def prepare_ours(environment: dict[str, str], book: int, source: int, seconds: float) -> Callable[[], int]:
     """The ledger: each transfer is a message of its own, as a request would bring it, with a new key."""
     _set_up(environment | {"DJANGO_SETTINGS_MODULE": "billing_project.settings"})
+    from ledger.contracts import Sender  # noqa: PLC0415 - as above
     from ledger.messages import read_operation  # noqa: PLC0415 - Django is set up now
     from ledger.pipeline import accept  # noqa: PLC0415
 
@@ -123,9 +124,8 @@ def prepare_ours(environment: dict[str, str], book: int, source: int, seconds: f
         body = b'{"entries":[{"account":"bench:%d","amount":"-12.34"},{"account":"bench:%d","amount":"12.34"}]}' % (
             *accounts,
         )
-        message = read_operation(
-            body=body, key=str(uuid.uuid4()), source_id=source, credential="benchmark", received_at=datetime.now(UTC)
-        )
+        sender = Sender(source_id=source, credential="benchmark", received_at=datetime.now(UTC))
+        message = read_operation(body=body, key=str(uuid.uuid4()), sender=sender)
         receipt = accept(book_id=book, messages=[message])[0]
         if receipt.outcome != "accepted":
             raise MeasurementFailedError(f"a transfer was not accepted: {receipt.outcome}")

@@ -25,6 +25,7 @@ class OperationAdmin(ReadOnlyAdmin):
         "book",
         "source",
         "credential",
+        "request_id",
         "key",
         "kind",
         "outcome",

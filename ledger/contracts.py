@@ -77,11 +77,26 @@ class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     metadata: dict[str, str] | None = None
 
 
+class Sender(msgspec.Struct, frozen=True, gc=False):
+    """Who sent a request, when it was received, and where it came from, as far as that is known.
+
+    `traceparent` is the caller's (W3C), `signature` the evidence of a signed request.
+    """
+
+    source_id: int
+    credential: str
+    received_at: datetime
+    request_id: str | None = None
+    traceparent: str | None = None
+    signature: str | None = None
+
+
 class Message(msgspec.Struct, frozen=True, gc=False):
     """A request that asks for a change, exactly as received, with what was read from it.
 
     `message_hash` is SHA-256 over the kind and the canonical form (RFC 8785) of the content: the fingerprint of the request.
     `reverses` is the operation to reverse, for a reversal; `inbox_id` the inbox row that the message leaves when it is posted.
+    `request_id`, `traceparent` and `signature` are its sender's.
     """
 
     source_id: int
@@ -95,6 +110,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     effective_at: datetime | None = None
     reverses: int | None = None
     inbox_id: int | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
+    signature: str | None = None
 
 
 class KnownAccount(msgspec.Struct, frozen=True, gc=False):

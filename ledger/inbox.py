@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, connection
 
 from ledger import pipeline
-from ledger.contracts import Kind, Message, Priority
+from ledger.contracts import Kind, Message, Priority, Sender
 from ledger.limits import INBOX_LEASE_SECONDS, INBOX_TAKE_ROWS, INBOX_TAKES_PER_RUN
 from ledger.messages import reread
 
@@ -20,10 +20,11 @@ WAITING = "waiting"
 _NUMBERS = {Priority.CRITICAL: 1, Priority.NORMAL: 2, Priority.BULK: 3}
 _PUT = (
     "SELECT state, operation_id FROM public.ledger_put_inbox_v1(%s::int, %s::bigint[], %s::text[], %s::text[], %s::bytea[],"
-    " %s::bytea[], %s::text[], %s::timestamptz[], %s::bigint[], %s::smallint) ORDER BY ordinal"
+    " %s::bytea[], %s::text[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::smallint)"
+    " ORDER BY ordinal"
 )
 _TAKE = (
-    "SELECT id, book_id, source_id, key, kind, message, credential, received_at, reverses"
+    "SELECT id, book_id, key, kind, message, reverses, source_id, credential, received_at, request_id, traceparent, signature"
     " FROM public.ledger_take_inbox_v1(%s, make_interval(secs => %s))"
 )
 # One statement, one snapshot: a message is in the inbox or has its operation, never neither.
@@ -60,6 +61,9 @@ def put(*, book_id: int, messages: Sequence[Message], priority: Priority) -> lis
                 [message.credential for message in messages],
                 [message.received_at for message in messages],
                 [message.reverses for message in messages],
+                [message.request_id for message in messages],
+                [message.traceparent for message in messages],
+                [message.signature for message in messages],
                 _NUMBERS[priority],
             ),
         )
@@ -106,15 +110,13 @@ def _take() -> dict[int, list[Message]]:
     books: defaultdict[int, list[Message]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, (INBOX_TAKE_ROWS, INBOX_LEASE_SECONDS))
-        for inbox_id, book_id, source_id, key, kind, body, credential, received_at, reverses in cursor.fetchall():
+        for inbox_id, book_id, key, kind, body, reverses, *sender in cursor.fetchall():
             message = reread(
                 kind=Kind(kind),
                 body=bytes(body),
                 key=key,
                 reverses=reverses,
-                source_id=source_id,
-                credential=credential,
-                received_at=received_at,
+                sender=Sender(*sender),
                 inbox_id=inbox_id,
             )
             books[book_id].append(message)

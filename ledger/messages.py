@@ -20,7 +20,7 @@ from accounts.limits import (
     METADATA_VALUE_CHARACTERS_MAX,
 )
 from accounts.money import AmountError, check_amount
-from ledger.contracts import Content, Entry, Kind, Message
+from ledger.contracts import Content, Entry, Kind, Message, Sender
 from ledger.limits import (
     BATCH_OPERATIONS_MAX,
     DESCRIPTION_CHARACTERS_MAX,
@@ -82,31 +82,29 @@ _path_in_error = re.compile(r" - at `\$(?P<path>.*)`$")
 _step = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 
 
-def read_operation(*, body: bytes, key: str | None, source_id: int, credential: str, received_at: datetime) -> Message:
+def read_operation(*, body: bytes, key: str | None, sender: Sender) -> Message:
     """Return the message of POST /operations. Raises Malformed."""
     problems = list(_key_problems(key, "header:Idempotency-Key"))
     content = _decode(_content_decoder, body, "", problems)
     if content is not None:
-        problems += _content_problems(content, Kind.OPERATION, "", received_at)
+        problems += _content_problems(content, Kind.OPERATION, "", sender.received_at)
     if problems or content is None or key is None:
         raise Malformed(problems)
-    return _message(Kind.OPERATION, key, body, content, source_id, credential, received_at)
+    return _message(Kind.OPERATION, key, body, content, sender)
 
 
-def read_reversal(
-    *, body: bytes, key: str | None, reverses: int, source_id: int, credential: str, received_at: datetime
-) -> Message:
+def read_reversal(*, body: bytes, key: str | None, reverses: int, sender: Sender) -> Message:
     """Return the message of POST /operations/ID/reversal; an empty body means "now, without words". Raises Malformed."""
     problems = list(_key_problems(key, "header:Idempotency-Key"))
     content = _decode(_content_decoder, body or b"{}", "", problems)
     if content is not None:
-        problems += _content_problems(content, Kind.REVERSAL, "", received_at)
+        problems += _content_problems(content, Kind.REVERSAL, "", sender.received_at)
     if problems or content is None or key is None:
         raise Malformed(problems)
-    return _message(Kind.REVERSAL, key, body, content, source_id, credential, received_at, reverses=reverses)
+    return _message(Kind.REVERSAL, key, body, content, sender, reverses=reverses)
 
 
-def read_batch(*, body: bytes, source_id: int, credential: str, received_at: datetime) -> tuple[list[Message], bool]:
+def read_batch(*, body: bytes, sender: Sender) -> tuple[list[Message], bool]:
     """Return the messages of POST /batches in order, and whether all or nothing is meant. Raises Malformed."""
     problems: list[Problem] = []
     batch = _decode(_batch_decoder, body, "", problems)
@@ -125,31 +123,20 @@ def read_batch(*, body: bytes, source_id: int, credential: str, received_at: dat
             continue
         found = [
             *_key_problems(item.key, f"{pointer}/key"),
-            *_content_problems(item, Kind.OPERATION, pointer, received_at),
+            *_content_problems(item, Kind.OPERATION, pointer, sender.received_at),
         ]
         problems += found
         if not found:
-            messages.append(_message(Kind.OPERATION, item.key, bytes(raw), item, source_id, credential, received_at))
+            messages.append(_message(Kind.OPERATION, item.key, bytes(raw), item, sender))
     if problems:
         raise Malformed(problems)
     return messages, batch.mode == "all"
 
 
-def reread(
-    *,
-    kind: Kind,
-    body: bytes,
-    key: str,
-    reverses: int | None,
-    source_id: int,
-    credential: str,
-    received_at: datetime,
-    inbox_id: int,
-) -> Message:
+def reread(*, kind: Kind, body: bytes, key: str, reverses: int | None, sender: Sender, inbox_id: int) -> Message:
     """Return a message from where it was stored; it was found well-formed when it was received."""
     content = _stored_decoder.decode(body or b"{}")
-    message = _message(kind, key, body, content, source_id, credential, received_at, reverses=reverses)
-    return msgspec.structs.replace(message, inbox_id=inbox_id)
+    return _message(kind, key, body, content, sender, reverses=reverses, inbox_id=inbox_id)
 
 
 def read_time(text: str, pointer: str) -> datetime:
@@ -295,23 +282,26 @@ def _message(
     key: str,
     body: bytes,
     content: Content,
-    source_id: int,
-    credential: str,
-    received_at: datetime,
+    sender: Sender,
     *,
     reverses: int | None = None,
+    inbox_id: int | None = None,
 ) -> Message:
     return Message(
-        source_id=source_id,
-        credential=credential,
+        source_id=sender.source_id,
+        credential=sender.credential,
         key=key,
         kind=kind,
         body=body,
         message_hash=fingerprint(kind, content, reverses),
-        received_at=received_at,
+        received_at=sender.received_at,
         content=content,
         effective_at=read_time(content.effective_at, "") if content.effective_at else None,
         reverses=reverses,
+        inbox_id=inbox_id,
+        request_id=sender.request_id,
+        traceparent=sender.traceparent,
+        signature=sender.signature,
     )
 
 

@@ -28,6 +28,11 @@ class Operation(AppendOnlyModel):
     metadata = models.JSONField(null=True)
     entry_first = models.BigIntegerField(null=True)
     entry_last = models.BigIntegerField(null=True)
+    request_id = models.TextField(null=True)  # noqa: DJ001 - none is none, not an empty name
+    traceparent = models.TextField(null=True)  # noqa: DJ001
+    signature = models.TextField(null=True)  # noqa: DJ001
+    mac = models.BinaryField(null=True)
+    mac_key = models.TextField(null=True)  # noqa: DJ001
     salt = models.BinaryField()
 
     class Meta:

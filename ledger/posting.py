@@ -19,7 +19,8 @@ from ledger.contracts import ACCEPTED, Draft, Message, PostedEntry, Receipt
 _POST = (
     "SELECT o_operation, o_outcome, o_replayed, o_recorded, o_entry FROM public.ledger_post_v1("
     "%b::int, %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::timestamptz[],"
-    " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[])"
+    " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[],"
+    " %b::text[], %b::text[], %b::text[])"
 )
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
@@ -49,6 +50,9 @@ def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], 
             _amounts([amount for _, amount in entries]),
             all_or_nothing,
             _unless_all_none(arrays.int8s, [message.inbox_id for message in messages]),
+            _unless_all_none(arrays.texts, [message.request_id for message in messages]),
+            _unless_all_none(arrays.texts, [message.traceparent for message in messages]),
+            _unless_all_none(arrays.texts, [message.signature for message in messages]),
         ),
     )
     return _receipts(drafts, *row)

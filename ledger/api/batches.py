@@ -33,7 +33,7 @@ class BatchesView(LedgerView):
     @declared.post_batch
     def post(self, request: Request, **_path: str) -> HttpResponse:
         """Post a batch, each operation by itself or all or nothing."""
-        messages, all_or_nothing = read_batch(body=body_of(request), **self.sender)
+        messages, all_or_nothing = read_batch(body=body_of(request), sender=self.sender)
         priority = priority_asked(request, highest=self.credential.highest_priority)
         if priority is not None:
             return self._store(messages, priority, all_or_nothing=all_or_nothing)

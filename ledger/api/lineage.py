@@ -59,6 +59,7 @@ def _entry_id_of(text: str) -> int:
 def _lineage(operation: Operation, entries: list[PostedEntry], reversed_by: int | None) -> dict[str, Any]:
     body = bytes(operation.message)
     return {
+        "request_id": operation.request_id,
         "source": {"kind": operation.source.kind, "name": operation.source.name, "credential": operation.credential},
         "message": {
             "key": operation.key,

@@ -66,7 +66,7 @@ class OperationsView(_PostingView):
     @declared.post_operation
     def post(self, request: Request, **_path: str) -> HttpResponse:
         """Post an operation: one entry is an increment or decrement, several are a group."""
-        return self.accept(read_operation(body=body_of(request), key=key_of(request), **self.sender))
+        return self.accept(read_operation(body=body_of(request), key=key_of(request), sender=self.sender))
 
     @declared.list_operations
     def get(self, request: Request, **_path: str) -> HttpResponse:
@@ -123,7 +123,7 @@ class ReversalView(_PostingView):
     def post(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Reverse an operation."""
         message = read_reversal(
-            body=body_of(request), key=key_of(request), reverses=operation_id_of(operation), **self.sender
+            body=body_of(request), key=key_of(request), reverses=operation_id_of(operation), sender=self.sender
         )
         return self.accept(message)
 

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from accounts.models import Account
 from accounts.opening import is_account_code
 from accounts.queries import AccountFacts, account_by_code, book_id_of, facts_by_code
+from ledger.contracts import Sender
 from ledger.limits import BODY_BYTES_MAX
 from ledger.messages import Malformed, Problem, is_storable, read_time
 from security.authentication import Credential
@@ -71,14 +72,15 @@ class LedgerView(APIView):
         return cast(Credential, credential)
 
     @property
-    def sender(self) -> dict[str, Any]:
+    def sender(self) -> Sender:
         """Who asks and when, as reading a message takes it."""
         credential = self.credential
-        return {
-            "source_id": credential.source_id,
-            "credential": str(credential.token_id),
-            "received_at": self.received_at,
-        }
+        return Sender(
+            source_id=credential.source_id,
+            credential=str(credential.token_id),
+            received_at=self.received_at,
+            request_id=self.request_id,
+        )
 
     @property
     def request_id(self) -> str:

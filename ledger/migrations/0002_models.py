@@ -82,6 +82,11 @@ class Migration(migrations.Migration):
                 ('metadata', models.JSONField(null=True)),
                 ('entry_first', models.BigIntegerField(null=True)),
                 ('entry_last', models.BigIntegerField(null=True)),
+                ('request_id', models.TextField(null=True)),
+                ('traceparent', models.TextField(null=True)),
+                ('signature', models.TextField(null=True)),
+                ('mac', models.BinaryField(null=True)),
+                ('mac_key', models.TextField(null=True)),
                 ('salt', models.BinaryField()),
             ],
             options={

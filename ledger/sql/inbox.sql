@@ -13,6 +13,9 @@ CREATE TABLE public.ledger_inbox (
   credential text NOT NULL,
   received_at timestamptz NOT NULL,
   reverses bigint,
+  request_id text COLLATE "C",
+  traceparent text COLLATE "C",
+  signature text COLLATE "C",
   -- 1 critical, 2 normal, 3 bulk
   priority smallint NOT NULL CHECK (priority BETWEEN 1 AND 3),
   taken_until timestamptz NOT NULL DEFAULT '-infinity',

@@ -23,6 +23,13 @@ CREATE TABLE public.ledger_operation (
   refused_accounts bigint[],
   entry_first bigint,
   entry_last bigint,
+  -- Where the message came from, as far as it was told: the request, the caller's trace (W3C), and the proof of a signed request.
+  request_id text COLLATE "C",
+  traceparent text COLLATE "C",
+  signature text COLLATE "C",
+  -- Made by the posting process with a key that the database does not have; mac_key names it.
+  mac bytea,
+  mac_key text COLLATE "C",
   salt bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()),
   CHECK ((outcome = 'accepted') = (entry_first IS NOT NULL)),
   PRIMARY KEY (book_id, id)

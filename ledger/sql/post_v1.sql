@@ -3,7 +3,8 @@
 -- Inputs:    book; parallel arrays with one element for each operation (p_refusal: a code the caller already found, else NULL; p_effective
 --            NULL = as recorded; p_reverses NULL as a whole when nothing is reversed); parallel arrays with one element for each entry of
 --            the operations not refused (e_ordinal: 1-based place of its operation); p_all: refuse every operation when one is refused;
---            p_inbox: the inbox rows that these operations are, which leave it now (NULL as a whole for none).
+--            p_inbox: the inbox rows that these operations are, which leave it now (NULL as a whole for none); p_request_id to p_mac: where
+--            each message came from and its MAC, made with the key that p_mac_key names (each NULL as a whole for none).
 -- Result:    operation ids (of the original, where the key was used before), outcomes ('accepted', a refusal code, 'key_reused'), whether the
 --            key was used before, the recorded time of what is new, entry ids aligned with the entries (NULL where none was written).
 -- Invariants: I5 the transaction id comes first. I6 the key decides before any other check; keys are claimed in sorted order and then
@@ -18,6 +19,7 @@ CREATE FUNCTION public.ledger_post_v1(
   p_book integer, p_source bigint[], p_key text[], p_kind text[], p_message bytea[], p_hash bytea[], p_credential text[],
   p_received timestamptz[], p_effective timestamptz[], p_reverses bigint[], p_metadata jsonb[], p_refusal text[],
   e_ordinal integer[], e_account bigint[], e_amount numeric[], p_all boolean, p_inbox bigint[] DEFAULT NULL,
+  p_request_id text[] DEFAULT NULL, p_traceparent text[] DEFAULT NULL, p_signature text[] DEFAULT NULL, p_mac bytea[] DEFAULT NULL, p_mac_key text DEFAULT NULL,
   OUT o_operation bigint[], OUT o_outcome text[], OUT o_replayed boolean[], OUT o_recorded timestamptz, OUT o_entry bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 DECLARE
@@ -124,11 +126,14 @@ BEGIN
     SELECT p_book, 0, 'reversal:' || u.reverses, u.id FROM unnest(p_reverses, o_operation, live) u(reverses, id, live)
     WHERE u.reverses IS NOT NULL AND u.live)
   INSERT INTO ledger_operation (id, book_id, source_id, key, kind, message, message_hash, credential, received_at, recorded_at, effective_at,
-                                outcome, reverses, metadata, refused_accounts, entry_first, entry_last)
+                                outcome, reverses, metadata, refused_accounts, entry_first, entry_last, request_id, traceparent, signature, mac, mac_key)
   SELECT u.id, p_book, u.source, u.key, u.kind, u.message, u.hash, u.credential, u.received, o_recorded, coalesce(u.effective, o_recorded),
-         coalesce(u.outcome, 'accepted'), u.reverses, u.metadata, bounds.refused_accounts, bounds.entry_first, bounds.entry_last
-  FROM unnest(o_operation, o_replayed, o_outcome, p_source, p_key, p_kind, p_message, p_hash, p_credential, p_received, p_effective, p_reverses, p_metadata)
-    WITH ORDINALITY u(id, replayed, outcome, source, key, kind, message, hash, credential, received, effective, reverses, metadata, ordinal)
+         coalesce(u.outcome, 'accepted'), u.reverses, u.metadata, bounds.refused_accounts, bounds.entry_first, bounds.entry_last,
+         u.request_id, u.traceparent, u.signature, u.mac, CASE WHEN u.mac IS NOT NULL THEN p_mac_key END
+  FROM unnest(o_operation, o_replayed, o_outcome, p_source, p_key, p_kind, p_message, p_hash, p_credential, p_received, p_effective, p_reverses, p_metadata,
+              p_request_id, p_traceparent, p_signature, p_mac)
+    WITH ORDINALITY u(id, replayed, outcome, source, key, kind, message, hash, credential, received, effective, reverses, metadata,
+                      request_id, traceparent, signature, mac, ordinal)
   LEFT JOIN (SELECT e.ordinal, min(e.id) AS entry_first, max(e.id) AS entry_last,
                     array_agg(DISTINCT e.account) FILTER (WHERE e.id IS NULL) AS refused_accounts
              FROM unnest(e_ordinal, e_account, o_entry) e(ordinal, account, id) GROUP BY e.ordinal) bounds ON bounds.ordinal = u.ordinal

@@ -11,11 +11,13 @@ from tests.api.calls import refusal
 
 def test_it_leads_from_an_operation_to_everything_about_it(api):
     body = b' {"metadata": {"b": "2", "a": "1"},\n "entries": [{"amount": "5", "account": "cash"}]}  '
-    operation = api.post("/operations", body, key="lineage").json()
+    response = api.post("/operations", body, key="lineage")
+    operation = response.json()
 
     document = api.get(f"/operations/{operation['id']}/lineage").json()
 
     assert document["operation"] == operation
+    assert document["request_id"] == response["X-Request-Id"]
     assert document["source"]["kind"] == "client"
     assert document["source"]["name"] == operation["source"]
     assert document["source"]["credential"].isdecimal()

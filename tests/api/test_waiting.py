@@ -39,6 +39,7 @@ def test_it_stores_a_message_now_and_posts_it_later(api, prefer):
     done = ask_again(api, response).json()
     assert (done["status"], done["outcome"]) == ("done", "accepted")
     assert api.get(f"/operations/{done['operation']}").json()["key"] == "later & more"
+    assert api.get(f"/operations/{done['operation']}/lineage").json()["request_id"] == response["X-Request-Id"]
     assert api.post("/operations", BODY, key="later & more")["Idempotent-Replayed"] == "true"
 
 

@@ -28,7 +28,7 @@ from accounts.opening import NewAccount, Opened, open_accounts
 from accounts.queries import AccountFacts, account_by_code, facts_by_code, units_by_code
 from ledger import aggregates, balances, grid, messages, pipeline, queries
 from ledger.account_changes import change_account
-from ledger.contracts import KEY_REUSED, Message, Receipt
+from ledger.contracts import KEY_REUSED, Message, Receipt, Sender
 from security.models import Source
 
 # (key, entries, outcome), and for an operation that says more (effective_at, description, metadata) a fourth member.
@@ -94,12 +94,12 @@ class Page:
 
     def message_of_body(self, key: str, body: bytes) -> Message:
         """The message of a body exactly as received."""
-        return messages.read_operation(body=body, key=key, **self._sender())
+        return messages.read_operation(body=body, key=key, sender=self.sender())
 
     def reversal_of_id(self, key: str, operation_id: int, more: Mapping[str, Any] | None = None) -> Message:
         """The message that asks to reverse an operation, whoever posted it."""
         body = msgspec.json.encode(more) if more else b""
-        return messages.read_reversal(body=body, key=key, reverses=operation_id, **self._sender())
+        return messages.read_reversal(body=body, key=key, reverses=operation_id, sender=self.sender())
 
     def change(self, account: str, **changes: Any) -> None:
         """Change an account's attributes, amounts written in the unit's scale. Raises ChangeRefused."""
@@ -182,8 +182,14 @@ class Page:
         for account in accounts:
             grid.forget(book_id=self.book_id, account_id=self.id(account))
 
-    def _sender(self) -> dict[str, Any]:
-        return {"source_id": self.source_id, "credential": "a page", "received_at": datetime.now(UTC)}
+    def sender(self) -> Sender:
+        """Who writes on the page."""
+        return Sender(
+            source_id=self.source_id,
+            credential="a page",
+            received_at=datetime.now(UTC),
+            request_id="request-of-a-page",
+        )
 
 
 def told(receipt: Receipt) -> str:

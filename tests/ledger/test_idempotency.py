@@ -171,13 +171,12 @@ def test_it_answers_a_replay_like_the_first_time_after_the_account_was_emptied_f
 
 def test_it_knows_a_key_again_whether_it_came_alone_or_in_a_batch() -> None:
     page = Page.open_new("anna EUR")
-    sender = page._sender()
     batch = (
         b'{"mode": "each", "operations": ['
         b' {"key": "one", "entries": [{"account": "anna", "amount": "1.00"}]},'
         b' {"entries": [{"amount": "2.00", "account": "anna"}], "metadata": {"a": "b"}, "key": "two"}]}'
     )
-    one, two = messages.read_batch(body=batch, **sender)[0]
+    one, two = messages.read_batch(body=batch, sender=page.sender())[0]
 
     assert page.accept([page.message("one", "anna 1.00"), two]) == ["accepted", "accepted"]
     assert page.accept([one, page.message("two", "anna 2.00", {"metadata": {"a": "b"}})]) == ["accepted again"] * 2

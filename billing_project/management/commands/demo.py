@@ -20,6 +20,7 @@ from accounts.models import Unit
 from accounts.opening import NewAccount, open_accounts
 from accounts.queries import book_id_of
 from ledger import aggregates, pipeline
+from ledger.contracts import Sender
 from ledger.messages import read_batch
 from security.clients import create_client, rotate_secret
 from security.models import Client
@@ -92,9 +93,7 @@ def _history(client: Client, now: datetime) -> None:
     operations = _operations(now - timedelta(days=HISTORY_DAYS))
     messages, _ = read_batch(
         body=msgspec.json.encode({"operations": operations}),
-        source_id=client.source_id,
-        credential="demonstration",
-        received_at=now,
+        sender=Sender(source_id=client.source_id, credential="demonstration", received_at=now),
     )
     pipeline.accept(book_id=book_id, messages=messages)
 

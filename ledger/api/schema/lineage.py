@@ -36,6 +36,9 @@ class MessageSerializer(serializers.Serializer[Any]):
 class LineageSerializer(serializers.Serializer[Any]):
     """Where an operation came from and what came of it."""
 
+    request_id = serializers.CharField(
+        allow_null=True, help_text="The X-Request-Id under which the message was received, if it came as a request."
+    )
     source = SourceSerializer()  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
     message = MessageSerializer()
     operation = OperationSerializer()
@@ -51,6 +54,7 @@ class EntryWithLineageSerializer(EntrySerializer):
 
 
 _LINEAGE = {
+    "request_id": "0d7f3c1f1c0b4f7e9a52d8a3c1b0e6f4",
     "source": {"kind": "client", "name": "shop", "credential": "31"},
     "message": {
         "key": "deposit-2024-02-29-1",
