@@ -48,3 +48,10 @@ INBOX_LEASE_SECONDS = 60
 INBOX_TAKES_PER_RUN = 200
 # Each takes an account's exclusive lock for about a millisecond; more follows a second later.
 FAST_LIMITS_PER_RUN = 200
+# A checkpoint with a dozen signatures has two kilobytes; what is longer is not one.
+NOTE_BYTES_MAX = 1_000_000
+NOTE_SIGNATURES_MAX = 100
+# No tree of less than 2**63 leaves needs more hashes in a proof.
+PROOF_HASHES_MAX = 63
+# A leaf of 1,000 entries with long codes, in base64, and its proof.
+RECEIPT_BYTES_MAX = 2_000_000
