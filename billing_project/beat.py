@@ -18,4 +18,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    # An approval takes effect at once; this is for the case that its process died in between.
+    "security-late-approvals": {
+        "task": "security.tasks.apply_due_approvals",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
 }

@@ -20,6 +20,7 @@ from oauth2_provider.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+import security.approval_admin  # noqa: F401 - registers its pages
 from security.clients import ClientRefused, change_client, revoke_client
 from security.models import Client
 from security.scopes import known_scopes, scope_list

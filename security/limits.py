@@ -22,3 +22,16 @@ CLIENT_NAME_CHARS_LIMIT = 100
 
 # The metadata document changes with a release only.
 METADATA_CACHE_SECONDS = 3600
+
+# A kind is a short word of the program; a unit's code has at most 32 characters (accounts).
+APPROVAL_KIND_CHARS_LIMIT = 32
+UNIT_CHARS_LIMIT = 32
+
+# The reason of a decision is a sentence or two, read in a list.
+APPROVAL_REASON_CHARS_LIMIT = 1000
+
+# A handler answers within a request. What has no effect after this time has lost its process, and another takes over.
+APPROVALS_LATE_SECONDS = 30
+
+# How many of those one round takes on; the next comes soon.
+APPROVALS_APPLIED_LIMIT = 100

@@ -14,8 +14,19 @@ from django.db import models
 from django.db.models import Q
 from oauth2_provider.models import AbstractApplication
 
+from security.approval_models import Approval, ApprovalDecision, ApprovalEffect, ApprovalThreshold, StaffSource
 from security.limits import CLIENT_NAME_CHARS_LIMIT
 from security.scopes import validate_scopes
+
+__all__ = [
+    "Approval",
+    "ApprovalDecision",
+    "ApprovalEffect",
+    "ApprovalThreshold",
+    "Client",
+    "Source",
+    "StaffSource",
+]
 
 
 def validate_name(value: str) -> None:

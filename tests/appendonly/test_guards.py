@@ -19,7 +19,11 @@ GUARDED = {
     "ledger_operation": ALL,
     "ledger_operation_key": ALL,
     "ledger_snapshot": ALL - {"DELETE"},  # an auxiliary aggregate: a rebuild forgets and makes them anew
+    "security_approval": ALL,
+    "security_approval_decision": ALL,
+    "security_approval_effect": ALL,
     "security_source": ALL,
+    "security_staff_source": ALL,
 }
 UNGUARDED = {
     "ledger_inbox": "a queue: a message leaves it in the transaction that records it",
@@ -27,7 +31,7 @@ UNGUARDED = {
     "ledger_progress": "one row a book, moved on by the aggregator",
     "ledger_turnover": "an auxiliary aggregate, added to by the aggregator",
 }
-INSERTED_BY_DJANGO = {"accounts_book", "accounts_unit", "security_source"}
+INSERTED_BY_DJANGO = {"accounts_book", "accounts_unit", "security_source", "security_staff_source"}
 STATEMENTS = {
     "INSERT": "INSERT INTO {table} ({column}) SELECT {column} FROM {table} LIMIT 0",
     "UPDATE": "UPDATE {table} SET {column} = {column}",

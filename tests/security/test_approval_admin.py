@@ -1,0 +1,132 @@
+"""The queue of approvals: who sees which buttons, and what pressing them does."""
+
+import uuid
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client as Browser
+
+from security import approvals
+from security.approvals import State
+from security.models import ApprovalThreshold
+from security.staff import source_of_staff
+
+
+class Person:
+    """A member of staff with these permissions, at a browser."""
+
+    def __init__(self, name, *permissions):
+        self.user = get_user_model().objects.create_user(f"{name}-{uuid.uuid4().hex[:8]}", is_staff=True)
+        self.user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        self.source = source_of_staff(user_id=self.user.pk, username=self.user.username)
+        self.browser = Browser()
+        self.browser.force_login(self.user)
+
+    def page(self, asked):
+        response = self.browser.get(f"/admin/security/approval/{asked.approval_id}/change/")
+        assert response.status_code == 200
+        return response.content.decode()
+
+    def press(self, asked, decision, reason="seen the invoice"):
+        address = f"/admin/security/approval/{asked.approval_id}/decide/"
+        return self.browser.post(address, {"decision": decision, "reason": reason}, follow=True)
+
+
+@pytest.fixture
+def olga():
+    return Person("olga", "view_approval")
+
+
+@pytest.fixture
+def carl():
+    return Person("carl", "view_approval", "decide_approval", "view_approvalthreshold", "add_approvalthreshold")
+
+
+@pytest.fixture
+def asked(olga):
+    approvals.register(kind="gift", label="A gift", handler=lambda _approved: {"operation": "17"})
+    yield approvals.request_approval(
+        kind="gift", payload={"to": "anna"}, summary="10.00 EUR to <b>anna</b>", requested_by=olga.source
+    )
+    del approvals.KINDS["gift"]
+
+
+def test_the_queue_shows_what_waits(carl, asked):
+    queue = carl.browser.get("/admin/security/approval/").content.decode()
+
+    assert "10.00 EUR to &lt;b&gt;anna&lt;/b&gt;" in queue
+    carl.press(asked, "rejected")
+    queue = carl.browser.get("/admin/security/approval/?q=anna").content.decode()
+    assert f"/admin/security/approval/{asked.approval_id}/change/" not in queue
+    for state in ("decided", "all"):
+        listed = carl.browser.get(f"/admin/security/approval/?state={state}").content.decode()
+        assert f"/admin/security/approval/{asked.approval_id}/change/" in listed
+
+
+def test_a_controller_approves_and_sees_what_became_of_it(carl, asked):
+    assert 'value="approved"' in carl.page(asked)
+
+    page = carl.press(asked, "approved")
+
+    assert [str(message) for message in page.context["messages"]] == [f"Approval {asked.approval_id} is done."]
+    shown = carl.page(asked)
+    assert "operation: 17" in shown
+    assert "seen the invoice" in shown
+    assert 'id="decision"' not in shown
+
+
+def test_who_asked_sees_only_the_way_back(olga, asked):
+    page = olga.page(asked)
+    assert 'value="withdrawn"' in page
+    assert 'value="approved"' not in page
+
+    olga.press(asked, "withdrawn")
+    assert approvals.standing(approval_id=asked.approval_id).state is State.WITHDRAWN
+
+
+def test_who_asked_cannot_approve_even_with_the_permission(olga, asked):
+    olga.user.user_permissions.add(Permission.objects.get(codename="decide_approval"))
+
+    page = olga.press(asked, "approved")
+
+    assert "Nobody approves" in str(next(iter(page.context["messages"])))
+    assert approvals.standing(approval_id=asked.approval_id).state is State.PENDING
+
+
+def test_without_the_permission_there_is_no_button_and_no_way(asked):
+    reader = Person("rita", "view_approval")
+    stranger = Person("sam")
+
+    assert 'id="decision"' not in reader.page(asked)
+    assert reader.press(asked, "approved").status_code == 403
+    assert stranger.press(asked, "approved").status_code in {403, 404}
+    assert stranger.browser.get("/admin/security/approval/").status_code == 403
+    assert approvals.standing(approval_id=asked.approval_id).state is State.PENDING
+
+
+@pytest.mark.parametrize(("decision", "reason"), [("approved", " "), ("maybe", "because"), ("approved", "x" * 2000)])
+def test_a_form_that_is_not_filled_in_decides_nothing(carl, asked, decision, reason):
+    page = carl.press(asked, decision, reason)
+
+    assert "Give a reason" in str(next(iter(page.context["messages"])))
+    assert approvals.standing(approval_id=asked.approval_id).state is State.PENDING
+
+
+def test_looking_at_the_address_of_a_decision_decides_nothing(carl, asked):
+    assert carl.browser.get(f"/admin/security/approval/{asked.approval_id}/decide/").status_code == 405
+
+
+def test_an_administrator_sets_thresholds_and_is_told_what_makes_no_sense(carl, asked):
+    def send(**form):
+        return carl.browser.post("/admin/security/approvalthreshold/add/", {"kind": "gift", **form})
+
+    unit = f"U{uuid.uuid4().hex[:8]}"
+    assert send(unit=unit, above_minor="1000").status_code == 302
+    assert ApprovalThreshold.objects.get(kind="gift", unit=unit).above_minor == 1000
+    for wrong in (
+        {"unit": unit, "above_minor": "5"},
+        {"unit": "", "above_minor": "5"},
+        {"unit": "X", "above_minor": "-1"},
+    ):
+        assert send(**wrong).status_code == 200
