@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from billing_project import local_postgresql, local_process, local_valkey
+from billing_project import local_keys, local_postgresql, local_process, local_valkey
 from billing_project.local_process import EmbeddedError, ServerUser
 
 __all__ = ["Addresses", "EmbeddedError", "addresses", "prepare", "running", "start", "stop", "wipe"]
@@ -97,15 +97,15 @@ def addresses(state_dir: Path) -> Addresses:
 
 
 def prepare(state_dir: Path) -> None:
-    """Create the state folder with its secret key, closed to others; refuses a folder that holds something else."""
+    """Create the state folder with its keys, closed to others; refuses a folder that holds something else."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     key_file = _secret_key_file(state_dir)
-    if key_file.exists():
-        return
-    # `reset` deletes the whole folder, so a folder of somebody's own files must never become one.
-    if any(entry.name != _lock_file(state_dir).name for entry in state_dir.iterdir()):
-        raise EmbeddedError(f"{state_dir} is not empty and was not made by Billing: choose another STATE_DIR.")
-    _write_private(key_file, secrets.token_urlsafe(48))
+    if not key_file.exists():
+        # `reset` deletes the whole folder, so a folder of somebody's own files must never become one.
+        if any(entry.name != _lock_file(state_dir).name for entry in state_dir.iterdir()):
+            raise EmbeddedError(f"{state_dir} is not empty and was not made by Billing: choose another STATE_DIR.")
+        _write_private(key_file, secrets.token_urlsafe(48))
+    local_keys.create(state_dir)
 
 
 def start(

@@ -11,7 +11,7 @@ import environ
 from django.conf.global_settings import PASSWORD_HASHERS
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_project import embedded
+from billing_project import embedded, local_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -34,6 +34,7 @@ env = environ.FileAwareEnv(
     WORKER_PROCESSES=(int, 2),
     ACCESS_TOKEN_SECONDS=(int, 3600),
     GROUP_COMMIT=(bool, True),
+    MAC_KEYS=(str, ""),
     LOG_LEVEL=(str, "INFO"),
 )
 environ.FileAwareEnv.read_env(BASE_DIR / ".env")
@@ -51,6 +52,10 @@ servers = embedded.addresses(STATE_DIR)
 SECRET_KEY = env("SECRET_KEY") or ("" if PRODUCTION else servers.secret_key)
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set when ENVIRONMENT is 'production'.")
+# Keys that the database must never have: NAME:SECRET, the first signs, all check (ledger.sealing.mac).
+MAC_KEYS = env("MAC_KEYS") or ("" if PRODUCTION else local_keys.mac_keys(STATE_DIR))
+if not MAC_KEYS:
+    raise ImproperlyConfigured("MAC_KEYS (or MAC_KEYS_FILE) must be set when ENVIRONMENT is 'production'.")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 

@@ -147,6 +147,13 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     refusal: Refusal | None = None
 
 
+class Macs(msgspec.Struct, frozen=True, gc=False):
+    """The codes that prove who posted (ledger.sealing.mac), one for each draft, and the name of the key that made them."""
+
+    codes: list[bytes]
+    key: str
+
+
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What became of one message. `outcome` is `accepted`, a refusal code or `key_reused` (then nothing was stored).
 

@@ -15,17 +15,18 @@ from ledger import pipeline
 from ledger.contracts import Kind, Message, Priority, Sender
 from ledger.limits import INBOX_LEASE_SECONDS, INBOX_TAKE_ROWS, INBOX_TAKES_PER_RUN
 from ledger.messages import reread
+from ledger.sealing import mac
 
 WAITING = "waiting"
 _NUMBERS = {Priority.CRITICAL: 1, Priority.NORMAL: 2, Priority.BULK: 3}
 _PUT = (
     "SELECT state, operation_id FROM public.ledger_put_inbox_v1(%s::int, %s::bigint[], %s::text[], %s::text[], %s::bytea[],"
-    " %s::bytea[], %s::text[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::smallint)"
-    " ORDER BY ordinal"
+    " %s::bytea[], %s::text[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::smallint,"
+    " %s::bytea[], %s::text) ORDER BY ordinal"
 )
 _TAKE = (
-    "SELECT id, book_id, key, kind, message, reverses, source_id, credential, received_at, request_id, traceparent, signature"
-    " FROM public.ledger_take_inbox_v1(%s, make_interval(secs => %s))"
+    "SELECT id, book_id, mac, mac_key, key, kind, message, reverses, source_id, credential, received_at, request_id,"
+    " traceparent, signature FROM public.ledger_take_inbox_v1(%s, make_interval(secs => %s))"
 )
 # One statement, one snapshot: a message is in the inbox or has its operation, never neither.
 _STATE = """
@@ -48,6 +49,7 @@ class Stored(NamedTuple):
 
 def put(*, book_id: int, messages: Sequence[Message], priority: Priority) -> list[Stored]:
     """Store messages of one book for later; one result each, in order. When it returns, they are stored for good."""
+    macs = mac.of_messages(book_id=book_id, messages=messages)
     with connection.cursor() as cursor:
         cursor.execute(
             _PUT,
@@ -65,6 +67,8 @@ def put(*, book_id: int, messages: Sequence[Message], priority: Priority) -> lis
                 [message.traceparent for message in messages],
                 [message.signature for message in messages],
                 _NUMBERS[priority],
+                macs.codes,
+                macs.key,
             ),
         )
         return [Stored(*row) for row in cursor.fetchall()]
@@ -110,7 +114,7 @@ def _take() -> dict[int, list[Message]]:
     books: defaultdict[int, list[Message]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, (INBOX_TAKE_ROWS, INBOX_LEASE_SECONDS))
-        for inbox_id, book_id, key, kind, body, reverses, *sender in cursor.fetchall():
+        for inbox_id, book_id, code, mac_key, key, kind, body, reverses, *sender in cursor.fetchall():
             message = reread(
                 kind=Kind(kind),
                 body=bytes(body),
@@ -119,5 +123,8 @@ def _take() -> dict[int, list[Message]]:
                 sender=Sender(*sender),
                 inbox_id=inbox_id,
             )
-            books[book_id].append(message)
+            if mac.is_genuine_message(book_id=book_id, message=message, code=code, key_name=mac_key):
+                books[book_id].append(message)
+            else:
+                logger.error("Message %s of the inbox was not stored by this service: it is not posted.", inbox_id)
     return books

@@ -11,6 +11,7 @@ from ledger.contracts import Message, Receipt
 from ledger.conversion import convert
 from ledger.limits import POST_OPERATIONS_PER_CALL
 from ledger.posting import post
+from ledger.sealing import mac
 
 
 def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = False) -> list[Receipt]:
@@ -27,7 +28,10 @@ def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = 
     size = max(1, len(messages)) if all_or_nothing else _call_size(messages)
     receipts: list[Receipt] = []
     for part in _parts(len(messages), size):
-        posted = post(book_id=book_id, messages=messages[part], drafts=drafts[part], all_or_nothing=all_or_nothing)
+        macs = mac.of_operations(book_id=book_id, messages=messages[part], drafts=drafts[part])
+        posted = post(
+            book_id=book_id, messages=messages[part], drafts=drafts[part], macs=macs, all_or_nothing=all_or_nothing
+        )
         grid.tell(book_id=book_id, entries=[(e.id, e.account.id, e.amount_minor) for r in posted for e in r.entries])
         receipts += posted
     return receipts

@@ -14,19 +14,21 @@ import psycopg
 from django.db import InterfaceError, OperationalError, connection
 
 from ledger import arrays
-from ledger.contracts import ACCEPTED, Draft, Message, PostedEntry, Receipt
+from ledger.contracts import ACCEPTED, Draft, Macs, Message, PostedEntry, Receipt
 
 _POST = (
     "SELECT o_operation, o_outcome, o_replayed, o_recorded, o_entry FROM public.ledger_post_v1("
     "%b::int, %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::timestamptz[],"
     " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[],"
-    " %b::text[], %b::text[], %b::text[])"
+    " %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text)"
 )
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 
-def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], all_or_nothing: bool) -> list[Receipt]:
+def post(
+    *, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], macs: Macs, all_or_nothing: bool
+) -> list[Receipt]:
     """Post drafts of messages, at most POST_OPERATIONS_PER_CALL unless all or nothing; one receipt each, in order."""
     if connection.in_atomic_block:  # its rollback would take back what the grid was told
         raise RuntimeError("A posting is a transaction of its own and cannot be part of another.")
@@ -53,6 +55,8 @@ def post(*, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], 
             _unless_all_none(arrays.texts, [message.request_id for message in messages]),
             _unless_all_none(arrays.texts, [message.traceparent for message in messages]),
             _unless_all_none(arrays.texts, [message.signature for message in messages]),
+            arrays.byteas(macs.codes),
+            macs.key,
         ),
     )
     return _receipts(drafts, *row)

@@ -16,6 +16,9 @@ CREATE TABLE public.ledger_inbox (
   request_id text COLLATE "C",
   traceparent text COLLATE "C",
   signature text COLLATE "C",
+  -- Made when the message was stored, with a key that the database does not have: a row inserted by hand is never posted.
+  mac bytea,
+  mac_key text COLLATE "C",
   -- 1 critical, 2 normal, 3 bulk
   priority smallint NOT NULL CHECK (priority BETWEEN 1 AND 3),
   taken_until timestamptz NOT NULL DEFAULT '-infinity',

@@ -5,16 +5,17 @@
 -- Cost:      two index probes and one insert for each message.
 CREATE FUNCTION public.ledger_put_inbox_v1(
   p_book integer, p_source bigint[], p_key text[], p_kind text[], p_message bytea[], p_hash bytea[], p_credential text[],
-  p_received timestamptz[], p_reverses bigint[], p_request_id text[], p_traceparent text[], p_signature text[], p_priority smallint)
+  p_received timestamptz[], p_reverses bigint[], p_request_id text[], p_traceparent text[], p_signature text[], p_priority smallint,
+  p_mac bytea[] DEFAULT NULL, p_mac_key text DEFAULT NULL)
 RETURNS TABLE (ordinal integer, state text, operation_id bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 BEGIN
   INSERT INTO ledger_inbox (book_id, source_id, key, kind, message, message_hash, credential, received_at, reverses, request_id, traceparent,
-                            signature, priority)
+                            signature, priority, mac, mac_key)
   SELECT p_book, u.source, u.key, u.kind, u.message, u.hash, u.credential, u.received, u.reverses, u.request_id, u.traceparent, u.signature,
-         p_priority
-  FROM unnest(p_source, p_key, p_kind, p_message, p_hash, p_credential, p_received, p_reverses, p_request_id, p_traceparent, p_signature)
-    WITH ORDINALITY u(source, key, kind, message, hash, credential, received, reverses, request_id, traceparent, signature, ordinal)
+         p_priority, u.mac, p_mac_key
+  FROM unnest(p_source, p_key, p_kind, p_message, p_hash, p_credential, p_received, p_reverses, p_request_id, p_traceparent, p_signature, p_mac)
+    WITH ORDINALITY u(source, key, kind, message, hash, credential, received, reverses, request_id, traceparent, signature, mac, ordinal)
   WHERE NOT EXISTS (SELECT FROM ledger_operation_key k WHERE k.book_id = p_book AND k.source_id = u.source AND k.key = u.key)
   ORDER BY u.source, u.key, u.ordinal
   ON CONFLICT (book_id, source_id, key) DO NOTHING;

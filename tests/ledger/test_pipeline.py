@@ -8,6 +8,7 @@ from django.db import transaction
 
 from ledger import posting, queries
 from ledger.conversion import convert
+from ledger.sealing import mac
 from tests.ledger.page import Page
 
 
@@ -56,11 +57,13 @@ def test_it_posts_five_thousand_operations_in_one_call() -> None:
     batch = [page.message(f"in {number}", "anna 1.00, bank -1.00") for number in range(2_500)]
     batch += [page.message(f"out {number}", "anna -2.00, bank 2.00") for number in range(2_500)]
     known = queries.known_accounts(book_id=page.book_id, messages=batch)
+    drafts = [convert(message, known, {}) for message in batch]
 
     receipts = posting.post(
         book_id=page.book_id,
         messages=batch,
-        drafts=[convert(message, known, {}) for message in batch],
+        drafts=drafts,
+        macs=mac.of_operations(book_id=page.book_id, messages=batch, drafts=drafts),
         all_or_nothing=False,
     )
 
