@@ -26,6 +26,7 @@ env = environ.FileAwareEnv(
     ALLOWED_HOSTS=(list, ["localhost", "127.0.0.1", "[::1]"]),
     CSRF_TRUSTED_ORIGINS=(list, []),
     TRUST_PROXY_TLS_HEADER=(bool, False),
+    TRUSTED_PROXIES=(list, []),
     HSTS_SECONDS=(int, 31_536_000),
     HOST=(str, "127.0.0.1"),
     PORT=(int, 8000),
@@ -33,6 +34,7 @@ env = environ.FileAwareEnv(
     WEB_THREADS=(int, 16),
     WORKER_PROCESSES=(int, 2),
     ACCESS_TOKEN_SECONDS=(int, 3600),
+    CRITICAL_SCOPES=(list, ["accounts:write"]),
     GROUP_COMMIT=(bool, True),
     MAC_KEYS=(str, ""),
     LOG_LEVEL=(str, "INFO"),
@@ -178,6 +180,11 @@ OAUTH2_PROVIDER = {
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
 }
+
+# Calls of these scopes look at the table of tokens each time, so that a revocation binds them at once everywhere.
+CRITICAL_SCOPES = frozenset(env("CRITICAL_SCOPES"))
+# Networks of proxies whose X-Forwarded-For is believed (security.networks).
+TRUSTED_PROXIES = env("TRUSTED_PROXIES")
 
 UNFOLD = {"SITE_TITLE": "Billing", "SITE_HEADER": "Billing", "SITE_SUBHEADER": "Ledger administration"}
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from oauth2_provider.models import (
@@ -18,16 +18,19 @@ from oauth2_provider.models import (
     get_refresh_token_model,
 )
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 import security.approval_admin  # noqa: F401 - registers its pages
-from security.clients import ClientRefused, change_client, revoke_client
+from security.clients import ClientRefused, Terms, change_client, revoke_client
 from security.models import Client
 from security.scopes import known_scopes, scope_list
 
 # The toolkit registers these when its own admin module is discovered, before ours: it stands earlier in INSTALLED_APPS.
 for model in (Client, get_access_token_model(), get_grant_model(), get_id_token_model(), get_refresh_token_model()):
     admin.site.unregister(model)
+
+
+TERMS = ("allowed_books", "allowed_networks", "expires_at")
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
@@ -40,7 +43,11 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argum
 
     class Meta:
         model = Client
-        fields = ("name", "allowed_scopes", "highest_priority")
+        fields = ("name", "allowed_scopes", "highest_priority", *TERMS)
+        widgets: ClassVar = {
+            "allowed_books": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+            "allowed_networks": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,30 +63,27 @@ class ClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     """Read-only but for the name, the scopes and the revocation."""
 
     form = ClientForm
-    fields = (
-        "name",
-        "allowed_scopes",
-        "highest_priority",
-        "client_id",
-        "source",
-        "created",
-        "revoked_at",
-        "token_last_issued_at",
+    fieldsets = (
+        (None, {"fields": ("name", "allowed_scopes", "highest_priority")}),
+        ("Terms", {"fields": TERMS}),
+        (
+            "Facts",
+            {
+                "fields": ("client_id", "source", "created", "last_used_at", "previous_secret_until", "revoked_at"),
+                "description": "Secrets are made and rotated with manage.py client, which shows a new one once. Last use is"
+                " known to the minute.",
+            },
+        ),
     )
-    readonly_fields = ("client_id", "source", "created", "revoked_at", "token_last_issued_at")
-    list_display = ("name", "client_id", "allowed_scopes", "created", "token_last_issued_at", "revoked_at")
+    readonly_fields = ("client_id", "source", "created", "last_used_at", "previous_secret_until", "revoked_at")
+    list_display = ("name", "client_id", "allowed_scopes", "created", "last_used_at", "expires_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("source",)
     search_fields = ("name", "client_id")
     ordering = ("name", "id")
     actions: ClassVar = ["revoke"]
     # The toolkit's model has a page of its own, which is not served.
     view_on_site = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
-        """With the time of the youngest token: the last use, as far as it is cheap to know."""
-        clients: QuerySet[Client] = super().get_queryset(request).select_related("source")
-        annotated: QuerySet[Client] = clients.annotate(token_created=Max("accesstoken__created"))
-        return annotated
 
     def has_add_permission(self, *_args: Any, **_kwargs: Any) -> bool:
         """Never: a form cannot show a secret once."""
@@ -101,12 +105,8 @@ class ClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
             name=obj.name,
             scopes=obj.allowed_scopes.split(),
             highest_priority=obj.highest_priority,
+            terms=Terms.of(obj),
         )
-
-    @admin.display(description="youngest live or recent token")
-    def token_last_issued_at(self, client: Client) -> Any:
-        """Expired tokens are cleared every hour, so nothing here means: not used for long."""
-        return getattr(client, "token_created", None)
 
     @admin.action(description="Revoke the selected clients, for ever", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:

@@ -24,7 +24,7 @@ from oauthlib.oauth2 import BackendApplicationServer
 from security.authentication import CREDENTIALS, REALM
 from security.limits import AUTHORIZATION_CHARS_LIMIT, FORM_BYTES_LIMIT, METADATA_CACHE_SECONDS
 from security.scopes import known_scopes
-from security.tokens import ClientCredentialsCore, ClientCredentialsValidator, OAuthResponse
+from security.tokens import ClientCredentialsCore, ClientCredentialsValidator, OAuthResponse, seconds_of_token
 
 logger = logging.getLogger(__name__)
 FORM = "application/x-www-form-urlencoded"
@@ -37,7 +37,6 @@ class OAuthEndpoint(OAuthLibMixin, View):  # type: ignore[misc] # the toolkit ha
     """What the three endpoints share: a small form in, checked; oauthlib's answer out."""
 
     http_method_names = ["post"]  # noqa: RUF012 - the way of Django
-    server_class = BackendApplicationServer
     validator_class = ClientCredentialsValidator
     oauthlib_backend_class = ClientCredentialsCore
 
@@ -51,11 +50,19 @@ class OAuthEndpoint(OAuthLibMixin, View):  # type: ignore[misc] # the toolkit ha
         except (OperationalError, InterfaceError) as error:
             logger.error("Storage failed at %s: %s", request.path, error)  # noqa: TRY400 - the sentence says it all
             return _refusal("temporarily_unavailable", "The storage does not answer; try again.", status=503)
+        # An error that oauthlib met while it was storing a token comes without its type.
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **headers}
         response = HttpResponse(content=body or "", status=status, headers=headers)
         if status == 401:  # noqa: PLR2004 - the status itself is the clearest name
             # oauthlib asks for a bearer token here, but a client authenticates with its secret.
             response["WWW-Authenticate"] = f'Basic realm="{REALM}", charset="UTF-8"'
         return response
+
+    @classmethod
+    def get_server(cls) -> BackendApplicationServer:
+        """The server of oauthlib, with lifetimes that may differ from token to token."""
+        lifetimes = {**oauth2_settings.server_kwargs, "token_expires_in": seconds_of_token}
+        return BackendApplicationServer(cls.validator_class(), **lifetimes)
 
     def answer(self, request: HttpRequest) -> OAuthResponse:
         """Headers, body and status for a well-formed request."""

@@ -1,7 +1,10 @@
 """Authentication of the REST API: `Authorization: Bearer <token>` becomes a `Credential`.
 
 Promises: one query per token and TOKEN_CACHE_SECONDS, none in between; whatever stands in the header, the answer is a
-credential or a 401, never a 500. Must never keep or log a token: only its SHA-256 checksum is looked at.
+credential or a 401, never a 500. A revoked token or client, and a withdrawn right, end in the process that withdrew it at
+once, in every other within TOKEN_CACHE_SECONDS, and everywhere at once for calls of a critical scope
+(settings.CRITICAL_SCOPES): those look at the table each time. Must never keep or log a token: only its SHA-256 checksum
+is looked at.
 """
 
 import hashlib
@@ -10,15 +13,19 @@ import threading
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from security.last_use import note_use
 from security.limits import TOKEN_CACHE_ENTRIES_LIMIT, TOKEN_CACHE_SECONDS, TOKEN_CHARS_LIMIT
+from security.networks import address_of, is_within
 from security.queries import Credential, credential_of
+from security.scopes import scope_needed
 
-__all__ = ["CREDENTIALS", "REALM", "BearerToken", "Credential", "CredentialCache"]
+__all__ = ["CREDENTIALS", "REALM", "BearerToken", "Credential", "CredentialCache", "NetworkForbidden"]
 
 REALM = "billing"
 BEARER = "bearer"
@@ -39,11 +46,17 @@ class CredentialCache:
 
     def get(self, *, token_checksum: str) -> Credential | None:
         """Return the credential, from memory if it was read within TOKEN_CACHE_SECONDS, else from the table."""
-        started = self.clock()
         entry = self._entries.get(token_checksum)
-        if entry is not None and started < entry[0]:
+        if entry is not None and self.clock() < entry[0]:
             return entry[1]
+        return self.read(token_checksum=token_checksum)
+
+    def read(self, *, token_checksum: str) -> Credential | None:
+        """Return the credential from the table as it is now, and remember it."""
+        started = self.clock()
         credential = credential_of(token_checksum=token_checksum)
+        if credential is not None:
+            note_use(client_pk=credential.client_pk, last_used_at=credential.last_used_at, now=timezone.now())
         # The age counts from before the query: what was revoked while it ran is believed no longer than the limit.
         self._keep(token_checksum=token_checksum, until=started + TOKEN_CACHE_SECONDS, credential=credential)
         return credential
@@ -66,21 +79,32 @@ class CredentialCache:
 CREDENTIALS = CredentialCache()
 
 
+class NetworkForbidden(PermissionDenied):
+    """403: the token is valid, but its client may not call from where the request came."""
+
+    default_code = "network_forbidden"
+    default_detail = "This client may not call from this address."
+
+
 class BearerToken(BaseAuthentication):
     """Sets `request.auth` to the credential and `request.user` to None: a client is not a user."""
 
     def authenticate(self, request: Request) -> tuple[None, Credential] | None:
-        """Return (None, credential); None without a bearer token; AuthenticationFailed with one that is not valid."""
+        """Return (None, credential); None without a bearer token; raise with one that is not valid, or not valid from here."""
         token = _token_of(request)
         if token is None:
             return None
         if len(token) > TOKEN_CHARS_LIMIT or TOKEN_PATTERN.fullmatch(token) is None:
             raise AuthenticationFailed("The access token is malformed.", code="invalid_token")
-        credential = CREDENTIALS.get(token_checksum=hashlib.sha256(token.encode("ascii")).hexdigest())
+        checksum = hashlib.sha256(token.encode("ascii")).hexdigest()
+        critical = scope_needed(request.parser_context.get("view"), request.method) in settings.CRITICAL_SCOPES
+        credential = (CREDENTIALS.read if critical else CREDENTIALS.get)(token_checksum=checksum)
         if credential is None:
             raise AuthenticationFailed("The access token is unknown or revoked.", code="invalid_token")
         if credential.expires_at <= timezone.now():
             raise AuthenticationFailed("The access token has expired.", code="invalid_token")
+        if credential.networks and not is_within(address_of(request.META), credential.networks):
+            raise NetworkForbidden
         return None, credential
 
     def authenticate_header(self, request: Request) -> str:

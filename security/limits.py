@@ -35,3 +35,17 @@ APPROVALS_LATE_SECONDS = 30
 
 # How many of those one round takes on; the next comes soon.
 APPROVALS_APPLIED_LIMIT = 100
+
+# A client has one secret and, while both of its sides are being changed, an old one. A month bridges any change of
+# credentials at the other side; beyond it an old secret is a forgotten one.
+SECRET_OVERLAP_DAYS_LIMIT = 31
+
+# How exactly the last use of a client is known. It is written by a request that reads the client from the table anyway,
+# at most once in this time, so a busy client costs one small write a minute.
+LAST_USED_SECONDS = 60
+
+# Networks or books of one client: a list that a person reads, and that each request may walk through.
+CLIENT_LIST_ITEMS_LIMIT = 100
+
+# Proxies between a client and us. What stands before the last so many addresses is not looked at.
+FORWARDED_ADDRESSES_LIMIT = 20

@@ -6,16 +6,19 @@ token is stored in clear, and the database refuses a client of any other kind th
 Clients are written by security.clients only.
 """
 
+import re
 from datetime import datetime
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from oauth2_provider.models import AbstractApplication
 
 from security.approval_models import Approval, ApprovalDecision, ApprovalEffect, ApprovalThreshold, StaffSource
-from security.limits import CLIENT_NAME_CHARS_LIMIT
+from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT
+from security.networks import validate_networks
 from security.scopes import validate_scopes
 
 __all__ = [
@@ -28,11 +31,22 @@ __all__ = [
     "StaffSource",
 ]
 
+_book_name = re.compile(r"[-a-zA-Z0-9_]+", re.ASCII).fullmatch
+
 
 def validate_name(value: str) -> None:
     """Refuse a name that people could not read or would mistake for another."""
     if not value.strip() or value != value.strip() or not value.isprintable():
         raise ValidationError("A name has printable characters, without blanks at its ends.", code="name")
+
+
+def validate_books(value: str) -> None:
+    """Refuse a space-separated list that has something else than names of books in it."""
+    if len(value.split()) > CLIENT_LIST_ITEMS_LIMIT:
+        raise ValidationError(f"A list has at most {CLIENT_LIST_ITEMS_LIMIT} books.", code="books")
+    for name in value.split():
+        if not _book_name(name):
+            raise ValidationError(f"{name} cannot be the name of a book.", code="books")
 
 
 class Source(models.Model):
@@ -78,6 +92,33 @@ class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no ty
         default="normal",
         help_text="The highest class in which this client's messages may wait.",
     )
+    allowed_books: "models.TextField[str, str]" = models.TextField(
+        blank=True,
+        default="",
+        validators=[validate_books],
+        help_text="Names of books, separated by blanks; every other book is unknown to this client. Empty: all books.",
+    )
+    allowed_networks: "models.TextField[str, str]" = models.TextField(
+        blank=True,
+        default="",
+        validators=[validate_networks],
+        help_text="Networks from which this client may call, in CIDR notation, separated by blanks, such as "
+        "192.0.2.0/24 2001:db8::/32. Empty: from everywhere. Behind a proxy, TRUSTED_PROXIES must name it.",
+    )
+    expires_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="From this moment on the client gets no token and its tokens are not valid. Empty: never.",
+    )
+    previous_secret: "models.CharField[str, str]" = models.CharField(
+        max_length=255, blank=True, default="", editable=False
+    )
+    previous_secret_until: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
+    last_used_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
     revoked_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
         null=True, blank=True, editable=False
     )
@@ -96,11 +137,16 @@ class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no ty
                 condition=Q(("hash_client_secret", True), ("client_secret__regex", r"^[a-z0-9_]+\$")),
                 name="client_secret_hashed",
             ),
+            models.CheckConstraint(
+                condition=Q(previous_secret="", previous_secret_until=None)
+                | Q(("previous_secret__regex", r"^[a-z0-9_]+\$"), ("previous_secret_until__isnull", False)),
+                name="previous_secret_hashed",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
     def is_usable(self, _request: object) -> bool:
-        """Whether the toolkit may authenticate this client: a revoked one gets `invalid_client`."""
-        return self.revoked_at is None
+        """Whether the toolkit may authenticate this client: a revoked or expired one gets `invalid_client`."""
+        return self.revoked_at is None and (self.expires_at is None or timezone.now() < self.expires_at)

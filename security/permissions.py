@@ -10,6 +10,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from security.authentication import REALM, Credential
+from security.scopes import scope_needed
 
 
 class InsufficientScope(PermissionDenied):
@@ -31,9 +32,9 @@ class HasScope(BasePermission):
         if not hasattr(view, method.lower()):
             # DRF asks for permission before it looks for the handler; without one there is nothing to protect.
             raise MethodNotAllowed(method)
-        required: dict[str, str] = getattr(view, "required_scopes", {})
-        if method not in required:
+        required = scope_needed(view, method)
+        if required is None:
             raise PermissionDenied("No scope opens this call.", code="scope_not_declared")
-        if required[method] not in request.auth.scopes:
-            raise InsufficientScope(scope=required[method])
+        if required not in request.auth.scopes:
+            raise InsufficientScope(scope=required)
         return True

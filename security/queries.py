@@ -1,18 +1,25 @@
 """Reads of the security app: what a token stands for, and which clients there are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import F
-from oauth2_provider.models import get_access_token_model
+from django.db import connection
 
+from appendonly.sqlfiles import read_sql
 from security.models import Client
+from security.networks import Network, networks_of
 from security.scopes import granted_scopes
+
+_CREDENTIAL = read_sql("security/sql/read/credential.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What one access token stands for. It is all that the layers below learn of the caller."""
+    """What one access token stands for. It is all that the layers below learn of the caller.
+
+    `books` are the names of the books that exist for it, empty for all; `networks` those from which it may call, empty
+    for all.
+    """
 
     client_id: str
     source_id: int
@@ -20,39 +27,40 @@ class Credential:
     token_id: int
     expires_at: datetime
     highest_priority: str = "normal"
+    books: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+    client_pk: int = field(default=0, compare=False)
+    last_used_at: datetime | None = field(default=None, compare=False)
+
+    def knows_book(self, name: str) -> bool:
+        """Whether a book, if there is one of this name, exists for this client."""
+        return not self.books or name in self.books
 
 
 def credential_of(*, token_checksum: str) -> Credential | None:
     """Return what the token with this SHA-256 checksum stands for, in one query; None if unknown or revoked.
 
-    The scopes are those of the token that the client may still have, so withdrawing a scope needs no new token. A token
-    that was asked for another resource server (RFC 8707) is not for us. The caller compares `expires_at`.
+    The scopes are those of the token that the client may still have, so withdrawing a scope needs no new token; it
+    expires with its client at the latest. A token that was asked for another resource server (RFC 8707) is not for us.
+    The caller compares `expires_at` and `networks`.
     """
-    row = (
-        get_access_token_model()
-        .objects.filter(token_checksum=token_checksum, application__revoked_at=None, resource=[])
-        .values_list(
-            F("application__client_id"),
-            F("application__source_id"),
-            F("application__allowed_scopes"),
-            F("scope"),
-            F("id"),
-            F("expires"),
-            F("application__highest_priority"),
-        )
-        .first()
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_CREDENTIAL, {"checksum": token_checksum})
+        row = cursor.fetchone()
     if row is None:
         return None
-    client_id, source_id, allowed_scopes, token_scopes, token_id, expires_at, highest_priority = row
-    scopes = granted_scopes(allowed=allowed_scopes) & frozenset(token_scopes.split())
+    client_pk, client_id, source_id, allowed, granted, token_id, expires_at, priority, books, networks, used = row
     return Credential(
         client_id=client_id,
         source_id=source_id,
-        scopes=scopes,
+        scopes=granted_scopes(allowed=allowed) & frozenset(granted.split()),
         token_id=token_id,
         expires_at=expires_at,
-        highest_priority=highest_priority,
+        highest_priority=priority,
+        books=frozenset(books.split()),
+        networks=networks_of(networks),
+        client_pk=client_pk,
+        last_used_at=used,
     )
 
 
@@ -64,15 +72,14 @@ class ClientSummary:
     client_id: str
     scopes: str
     created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
     revoked_at: datetime | None
 
 
 def clients() -> list[ClientSummary]:
     """Every client, also revoked ones, in the order of their names. There are tens of them, so this has no pages."""
     rows = Client.objects.order_by("name", "id").values_list(
-        "name", "client_id", "allowed_scopes", "created", "revoked_at"
+        "name", "client_id", "allowed_scopes", "created", "expires_at", "last_used_at", "revoked_at"
     )
-    return [
-        ClientSummary(name=name, client_id=client_id, scopes=scopes, created_at=created_at, revoked_at=revoked_at)
-        for name, client_id, scopes, created_at, revoked_at in rows
-    ]
+    return [ClientSummary(*row) for row in rows]

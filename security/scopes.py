@@ -56,3 +56,9 @@ def validate_scopes(value: str) -> None:
         )
     if not value.split():
         raise ValidationError("A client needs at least one scope.", code="no_scope")
+
+
+def scope_needed(view: object, method: str | None) -> str | None:
+    """The scope that a view declares for a method (HEAD counts as GET); None where it declares none."""
+    required: dict[str, str] = getattr(view, "required_scopes", {})
+    return required.get("GET" if method == "HEAD" else method or "")

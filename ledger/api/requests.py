@@ -16,7 +16,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.models import Account
+from accounts.models import Account, Book
 from accounts.opening import is_account_code
 from accounts.queries import AccountFacts, account_by_code, book_id_of, facts_by_code
 from ledger.contracts import Sender
@@ -63,7 +63,10 @@ class LedgerView(APIView):
         self.received_at = datetime.now(UTC)
         if request.method not in _READS:
             self.query()
-        self.book_id = book_id_of(kwargs.get("book", "main"))
+        name = kwargs.get("book", "main")
+        if not self.credential.knows_book(name):
+            raise Book.DoesNotExist
+        self.book_id = book_id_of(name)
 
     @property
     def credential(self) -> Credential:

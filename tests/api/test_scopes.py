@@ -7,7 +7,7 @@ from django.utils import timezone
 from oauth2_provider.models import get_access_token_model
 
 from security.authentication import CREDENTIALS
-from security.clients import change_client, revoke_client
+from security.clients import Terms, change_client, revoke_client
 from tests.api.calls import Api, adds, refusal
 from tests.api.declared import document
 from tests.security.actors import new_actor
@@ -137,3 +137,15 @@ def test_a_key_belongs_to_its_client(api, token_with):
     assert mine.json()["source"] != theirs.json()["source"]
     assert [o["id"] for o in api.get("/operations", key="same").json()["results"]] == [mine.json()["id"]]
     assert api.balance("cash") == "3.00"
+
+
+def test_a_book_that_a_client_may_not_use_is_unknown_to_it(api, empty_api):
+    actor = new_actor(name="bookkeeper", scopes=" ".join(SCOPES))
+    token = actor.token()
+    change_client(client_id=actor.client_id, name=actor.name, scopes=SCOPES, terms=Terms(allowed_books=api.book))
+
+    own, other, absent = Api(token, api.book), Api(token, empty_api.book), Api(token, "nowhere")
+
+    assert own.get("/accounts").status_code == 200
+    assert refusal(other.get("/accounts")) == refusal(absent.get("/accounts")) == (404, "book_unknown")
+    assert other.operate(("cash", "1")).json()["code"] == "book_unknown"

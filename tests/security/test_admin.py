@@ -1,6 +1,7 @@
 """The admin of clients."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib import admin
@@ -55,6 +56,27 @@ def test_it_changes_the_name_and_the_scopes_and_nothing_else(browser, shop):
     assert (after.name, after.allowed_scopes, after.highest_priority) == (name, "accounts:read", "bulk")
     assert (after.client_secret, after.source_id) == (before.client_secret, before.source_id)
     assert shop.post("/oauth/token/", grant_type="client_credentials").json()["scope"] == "accounts:read"
+
+
+def test_it_changes_the_terms(browser, shop):
+    form = {
+        "name": shop.name,
+        "allowed_scopes": ["accounts:read"],
+        "highest_priority": "normal",
+        "allowed_books": "main",
+        "allowed_networks": "192.0.2.0/24",
+        "expires_at_0": "2040-01-01",
+        "expires_at_1": "12:00:00",
+    }
+
+    response = browser.post(change_page(shop), form)
+    refused = browser.post(change_page(shop), {**form, "allowed_networks": "192.0.2.1/24"})
+
+    stored = Client.objects.get(client_id=shop.client_id)
+    assert response.status_code == 302
+    assert (stored.allowed_books, stored.allowed_networks) == ("main", "192.0.2.0/24")
+    assert stored.expires_at == datetime(2040, 1, 1, 12, tzinfo=UTC)
+    assert "192.0.2.1/24 is not a network in CIDR notation" in refused.content.decode()
 
 
 @pytest.mark.parametrize(

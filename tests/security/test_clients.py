@@ -86,7 +86,7 @@ def test_it_lets_one_of_two_simultaneous_clients_have_the_name():
 
 
 def test_it_stores_no_secret_and_no_token_in_clear(shop, owner_connection):
-    token, new_secret = shop.token(), rotate_secret(client_id=shop.client_id)
+    token, new_secret = shop.token(), rotate_secret(client_id=shop.client_id, now=timezone.now())
     token_after = replace(shop, secret=new_secret).token()
     tables = owner_connection.execute(
         "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
@@ -115,7 +115,7 @@ def test_it_stores_no_secret_and_no_token_in_clear(shop, owner_connection):
 def test_it_replaces_a_secret_and_ends_what_was_got_with_the_old_one(shop):
     token = shop.token()
 
-    secret = rotate_secret(client_id=shop.client_id)
+    secret = rotate_secret(client_id=shop.client_id, now=timezone.now())
 
     assert secret != shop.secret
     assert shop.post("/oauth/token/", **GRANT).status_code == 401
@@ -139,7 +139,7 @@ def test_it_ends_a_client_for_ever_and_keeps_its_source(shop):
 @pytest.mark.parametrize(
     "act",
     [
-        lambda client_id: rotate_secret(client_id=client_id),
+        lambda client_id: rotate_secret(client_id=client_id, now=timezone.now()),
         lambda client_id: revoke_client(client_id=client_id, now=timezone.now()),
         lambda client_id: change_client(client_id=client_id, name="any", scopes=["accounts:read"]),
     ],
@@ -183,6 +183,8 @@ def test_it_clears_expired_tokens_and_no_others(shop):
         ("client_secret", "x" * 128, "client_secret_hashed"),
         ("client_secret", "", "client_secret_hashed"),
         ("hash_client_secret", False, "client_secret_hashed"),
+        ("previous_secret", "x" * 128, "previous_secret_hashed"),
+        ("previous_secret_until", "2030-01-01T00:00:00Z", "previous_secret_hashed"),
         ("client_type", "public", "client_credentials_only"),
         ("authorization_grant_type", "password", "client_credentials_only"),
     ],

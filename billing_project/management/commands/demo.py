@@ -73,7 +73,7 @@ class Command(BaseCommand):
 def _client(now: datetime) -> tuple[Client, str]:
     existing = Client.objects.filter(name=CLIENT_NAME).first()
     if existing is not None:  # its secret was lost with the state folder, so it gets a new one
-        return existing, rotate_secret(client_id=existing.client_id)
+        return existing, rotate_secret(client_id=existing.client_id, now=now)
     return create_client(name=CLIENT_NAME, scopes=SCOPES, now=now)
 
 

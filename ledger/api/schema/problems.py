@@ -12,7 +12,7 @@ PROBLEM = "application/problem+json"
 _ANY = {
     400: ("invalid_request", "bad_request"),
     401: ("not_authenticated", "invalid_token"),
-    403: ("insufficient_scope",),
+    403: ("insufficient_scope", "network_forbidden"),
     404: ("not_found", "book_unknown"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
@@ -26,7 +26,7 @@ _WITH_BODY = {
 _SENTENCES = {
     400: "The request cannot be read; `errors` names each place. Nothing was stored, and an idempotency key stays free.",
     401: "There is no valid access token.",
-    403: "The token lacks the scope of this call.",
+    403: "The token lacks the scope of this call, or its client may not call from this address.",
     404: "There is no such thing.",
     405: "This address does not know the method.",
     406: "The answer is JSON, and the Accept header excludes it.",
