@@ -55,3 +55,5 @@ NOTE_SIGNATURES_MAX = 100
 PROOF_HASHES_MAX = 63
 # A leaf of 1,000 entries with long codes, in base64, and its proof.
 RECEIPT_BYTES_MAX = 2_000_000
+# An entry bundle writes lengths in 16 bits; a longer leaf has a file of its own.
+BUNDLE_ENTRY_BYTES_MAX = 65_535
