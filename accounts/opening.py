@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from accounts.limits import CODE_CHARACTERS_MAX
 from accounts.models import Account, Unit
 from accounts.queries import units_by_code
+from metrics.repository import observed
 
 
 class Opened(StrEnum):
@@ -50,6 +51,7 @@ def is_account_code(code: str) -> bool:
     )
 
 
+@observed(repository="accounts")
 def open_accounts(*, book_id: int, source_id: int, accounts: Sequence[NewAccount]) -> list[Opened]:
     """Open accounts and return one result for each, in input order. Codes have passed is_account_code."""
     units = units_by_code(codes={account.unit for account in accounts})

@@ -8,6 +8,7 @@ from django.db import connection
 
 from accounts.limits import KNOWN_ACCOUNTS_CACHED_MAX
 from accounts.models import Account, Book, Unit
+from metrics.repository import observed
 
 
 class AccountFacts(NamedTuple):
@@ -41,11 +42,13 @@ _FACTS_BY_ID = """
 
 
 @lru_cache(maxsize=1024)
+@observed(repository="books", expected=(Book.DoesNotExist,))
 def book_id_of(name: str) -> int:
     """Return the id of a book. Raises Book.DoesNotExist, which is not remembered."""
     return Book.objects.values_list("id", flat=True).get(name=name)
 
 
+@observed(repository="accounts")
 def facts_by_code(*, book_id: int, codes: Collection[str]) -> Mapping[str, AccountFacts]:
     """Return the facts of those of the codes that name an account; one query at most, none when all are known."""
     found = {code: facts for code in codes if (facts := _facts.get((book_id, code))) is not None}
@@ -60,6 +63,7 @@ def facts_by_code(*, book_id: int, codes: Collection[str]) -> Mapping[str, Accou
     return found
 
 
+@observed(repository="accounts")
 def facts_by_id(*, book_id: int, ids: Collection[int]) -> Mapping[int, AccountFacts]:
     """Return the facts of accounts by id, in one query."""
     with connection.cursor() as cursor:
@@ -67,17 +71,20 @@ def facts_by_id(*, book_id: int, ids: Collection[int]) -> Mapping[int, AccountFa
         return {row[0]: AccountFacts(*row) for row in cursor.fetchall()}
 
 
+@observed(repository="units")
 def units_by_code(*, codes: Collection[str]) -> dict[str, Unit]:
     """Return the units of these codes, in one query."""
     return Unit.objects.in_bulk(list(codes), field_name="code")
 
 
+@observed(repository="accounts", expected=(Account.DoesNotExist,))
 def account_by_code(*, book_id: int, code: str) -> Account:
     """Return one account with its unit. Raises Account.DoesNotExist."""
     account: Account = Account.objects.select_related("unit", "book").get(book_id=book_id, code=code)
     return account
 
 
+@observed(repository="accounts")
 def accounts_page(
     *, book_id: int, prefix: str, unit: str | None, status: str | None, beyond: str | None, ascending: bool, rows: int
 ) -> list[Account]:

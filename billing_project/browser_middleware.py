@@ -50,7 +50,7 @@ class PrometheusBefore(_ForBrowsers, PrometheusBeforeMiddleware):  # type: ignor
 
 
 class PrometheusAfter(_ForBrowsers, PrometheusAfterMiddleware):  # type: ignore[misc]  # it has no types
-    """Times views of pages. Calls of the API have one histogram instead (billing_project.api_metrics)."""
+    """Times views of pages. Calls of the API have one histogram instead (metrics.api_methods)."""
 
 
 class ContentSecurityPolicy(_ForBrowsers, CSPMiddleware):

@@ -13,3 +13,7 @@ app.autodiscover_tasks()
 from billing_project.beat import SCHEDULE  # noqa: E402 - the schedule names tasks of the configured application
 
 app.conf.beat_schedule = SCHEDULE
+
+from metrics import background  # noqa: E402 - after the settings are named; it connects to Celery's signals
+
+__all__ = ["app", "background"]

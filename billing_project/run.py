@@ -70,6 +70,7 @@ def _plan() -> Plan:
         own_database=not settings.env("DATABASE_URL"),
         own_valkey=not settings.env("REDIS_URL"),
         allowed_hosts=tuple(settings.ALLOWED_HOSTS),
+        metrics_port=settings.METRICS_PORT,
     )
 
 

@@ -56,6 +56,7 @@ class Plan:
     own_database: bool
     own_valkey: bool
     allowed_hosts: tuple[str, ...]
+    metrics_port: int = 0
 
     @property
     def url(self) -> str:
@@ -155,7 +156,12 @@ def _commands(plan: Plan) -> dict[str, list[str]]:
     beat = [*celery, "beat", "--schedule", str(plan.state_dir / "beat-schedule")]
     worker = [*celery, "worker", "--pool", "prefork", "--concurrency", str(plan.worker_processes)]
     worker += ["--without-gossip", "--without-mingle"]
-    return {name: [sys.executable, "-m", *rest] for name, rest in (("web", web), ("beat", beat), ("worker", worker))}
+    commands = {
+        name: [sys.executable, "-m", *rest] for name, rest in (("web", web), ("beat", beat), ("worker", worker))
+    }
+    if plan.metrics_port:
+        commands["metrics"] = [sys.executable, "manage.py", "serve_metrics"]
+    return commands
 
 
 def _environment(plan: Plan) -> dict[str, str]:

@@ -37,6 +37,9 @@ env = environ.FileAwareEnv(
     CRITICAL_SCOPES=(list, ["accounts:write"]),
     GROUP_COMMIT=(bool, True),
     MAC_KEYS=(str, ""),
+    METRICS=(bool, True),
+    METRICS_TOKEN=(str, ""),
+    METRICS_PORT=(int, 0),
     LOG_LEVEL=(str, "INFO"),
 )
 environ.FileAwareEnv.read_env(BASE_DIR / ".env")
@@ -64,6 +67,7 @@ CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 # --- Applications -----------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "metrics",  # before whatever makes an instrument: see its apps.py
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -86,7 +90,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "billing_project.browser_middleware.PrometheusBefore",
-    "billing_project.api_metrics.ApiMetricsMiddleware",
+    "metrics.api_methods.ApiMethods",
     "billing_project.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -165,6 +169,7 @@ OAUTH2_PROVIDER = {
         "accounts:write": "Open accounts and change their attributes",
         "operations:read": "Read operations and where they came from",
         "operations:write": "Post operations, batches and reversals",
+        "metrics:read": "Read metrics and the counts of records",
     },
     "SCOPES_BACKEND_CLASS": "security.scopes.ClientScopes",
     "CLIENT_SECRET_HASHER": "client_secret",
@@ -260,6 +265,15 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+
+# --- Metrics ----------------------------------------------------------------------------------------------------
+
+# Off only to measure what the instruments cost.
+METRICS = env("METRICS")
+# What a scraper shows as its bearer token, beside tokens of the scope metrics:read; empty: only those.
+METRICS_TOKEN = env("METRICS_TOKEN")
+# A second listener, for scrapers alone, without a token; 0: none.
+METRICS_PORT = env("METRICS_PORT")
 
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -5,8 +5,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from billing_project.api_schema import DocsView, SchemaView
-from billing_project.exposition import metrics
 from billing_project.health import livez, readyz
+from billing_project.scrape import scrape
 from ledger.api.urls import urlpatterns as ledger_routes
 
 handler400 = "billing_project.api_errors.bad_request"
@@ -23,5 +23,5 @@ urlpatterns = [
     path("api/docs", DocsView.as_view(), name="docs"),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
-    path("metrics", metrics, name="metrics"),
+    path("metrics", scrape, name="metrics"),
 ]

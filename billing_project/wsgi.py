@@ -6,8 +6,12 @@ from django.core.wsgi import get_wsgi_application
 
 # Loaded here so that the bell of the inbox rings the configured broker.
 from billing_project.celery import app as celery_app
+from metrics.instruments import PROCESSES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_project.settings")
 application = get_wsgi_application()
+
+# Gone with the process, also when it is killed: see metrics/processes.py.
+PROCESSES.labels("web").set(1)
 
 __all__ = ["application", "celery_app"]

@@ -17,6 +17,7 @@ from ledger import grid
 from ledger.limits import WRITERS_END_SECONDS_MAX
 from ledger.marks import newest_transaction, older_writers_ended
 from ledger.posting import execute
+from metrics.repository import observed
 
 _CHANGE = (
     "SELECT o_problem, o_change"
@@ -41,6 +42,7 @@ SENTENCES = {
 }
 
 
+@observed(repository="accounts", expected=(ChangeRefused,))
 def change_account(*, account: Account, source_id: int, reason: str, changes: Mapping[str, Any]) -> None:
     """Apply changes of name, metadata, status, floor or fast_debit_limit (the last two in minor units or None).
 

@@ -17,6 +17,7 @@ from ledger.limits import (
     SNAPSHOT_TAIL_ENTRIES,
 )
 from ledger.posting import execute
+from metrics.repository import observed
 
 _STEP = "SELECT public.ledger_aggregate_v1(%b::int, %b::bigint, %b::bigint, %b::bigint)"
 _PROGRESS = "SELECT coalesce((SELECT p.entry_id FROM public.ledger_progress p WHERE p.book_id = %b::int), 0)"
@@ -42,12 +43,14 @@ class Drift:
     turnovers: int
 
 
+@observed(repository="aggregates")
 def run() -> Run:
     """Take a mark and bring the aggregates of every book up to it, as far as one run may go."""
     safe = marks.take_and_close()
     return Run(safe, {book.name: aggregate(book_id=book.id, safe=safe) for book in Book.objects.order_by("id")})
 
 
+@observed(repository="aggregates")
 def aggregate(*, book_id: int, safe: int) -> int:
     """Bring one book's aggregates up to a safe entry id, in bounded steps; return how far they got."""
     grid.repeat(book_id=book_id, safe=safe)
@@ -61,6 +64,7 @@ def aggregate(*, book_id: int, safe: int) -> int:
     return progress
 
 
+@observed(repository="aggregates")
 def rebuild(*, book_id: int) -> int:
     """Make a book's snapshots and turnover anew from its entries; return the entry id they reach. Posting goes on meanwhile."""
     execute(_FORGET, (book_id,))
@@ -71,6 +75,7 @@ def rebuild(*, book_id: int) -> int:
     return progress
 
 
+@observed(repository="aggregates")
 def drift(*, book_id: int) -> Drift:
     """Compare every snapshot and every day of turnover of a book with its entries. Reads all of them."""
     with connection.cursor() as cursor:

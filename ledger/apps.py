@@ -7,3 +7,10 @@ class LedgerConfig(AppConfig):
     """The one door (pipeline.accept) and everything behind it."""
 
     name = "ledger"
+
+    def ready(self) -> None:
+        """Hand in what a scrape reads from the tables; imported here because models are ready only now."""
+        from ledger.instruments import LedgerCollector  # noqa: PLC0415
+        from metrics.exposition import provide  # noqa: PLC0415
+
+        provide(LedgerCollector())

@@ -13,6 +13,8 @@ from appendonly.sqlfiles import read_sql
 from ledger import grid
 from ledger.limits import GRID_ENTRIES_MAX
 from ledger.posting import execute
+from metrics.instruments import TAIL, count_grid_read
+from metrics.repository import observed
 
 _NOW = read_sql("ledger/sql/read/balance_now.sql")
 _RECORDED = read_sql("ledger/sql/read/balance_recorded.sql")
@@ -28,14 +30,18 @@ class Balance(msgspec.Struct, frozen=True):
     source: str
 
 
+@observed(repository="balances")
 def now(*, book_id: int, account_id: int) -> Balance:
     """Return the present balance: from the grid where it has it, else from the ledger (and then into the grid)."""
     cached = grid.read(book_id=book_id, account_id=account_id)
     if isinstance(cached, grid.Cached):
+        count_grid_read("hit")
         return Balance(cached.total, cached.floor, datetime.fromisoformat(cached.loaded_at), "grid")
+    count_grid_read("away" if cached is None else "miss")
     floor, base, mark, amount, ids, amounts, as_of = execute(
         _NOW, (GRID_ENTRIES_MAX, GRID_ENTRIES_MAX, book_id, account_id)
     )
+    TAIL.observe(GRID_ENTRIES_MAX if ids is None else len(ids))
     floor_minor = None if floor is None else int(floor)
     if cached is not None and ids is not None:
         grid.load(
@@ -52,11 +58,13 @@ def now(*, book_id: int, account_id: int) -> Balance:
     return Balance(int(base) + int(amount), floor_minor, as_of, "ledger")
 
 
+@observed(repository="balances")
 def at(*, book_id: int, account_id: int, moment: datetime) -> Balance:
     """Return the balance as recorded: over the entries recorded strictly before the moment."""
     return _at(_RECORDED, book_id, account_id, moment)
 
 
+@observed(repository="balances")
 def at_effective(*, book_id: int, account_id: int, moment: datetime) -> Balance:
     """Return the balance as effective: over the entries effective strictly before the moment, back-dated ones included."""
     return _at(_EFFECTIVE, book_id, account_id, moment)

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from ledger.limits import GRID_ENTRIES_MAX, GRID_PAUSE_SECONDS, GRID_SECONDS_MAX, GRID_TIMEOUT_SECONDS
+from metrics.repository import observed
 
 logger = logging.getLogger(__name__)
 _LUA = Path(__file__).parent / "lua"
@@ -82,6 +83,7 @@ class _Valkey:
 valkey = _Valkey()
 
 
+@observed(repository="grid")
 def read(*, book_id: int, account_id: int) -> Cached | Announced | None:
     """Return the cached balance, a token for loading it, or None where the grid is away or nobody repeats what is lost."""
     keys = [_key(book_id, account_id), _repeated_key(book_id)]
@@ -94,6 +96,7 @@ def read(*, book_id: int, account_id: int) -> Cached | Announced | None:
     return Cached(int(total), int(floor) if floor else None, int(position), loaded_at)
 
 
+@observed(repository="grid")
 def load(
     *,
     book_id: int,
@@ -112,6 +115,7 @@ def load(
         valkey.call("load", [_key(book_id, account_id)], arguments)
 
 
+@observed(repository="grid")
 def tell(*, book_id: int, entries: Sequence[tuple[int, int, int]]) -> bool:
     """Tell (entry id, account id, amount) after they are committed; return whether the grid heard all of them."""
     for start in range(0, len(entries), _TELL_ROWS_MAX):
@@ -123,6 +127,7 @@ def tell(*, book_id: int, entries: Sequence[tuple[int, int, int]]) -> bool:
     return True
 
 
+@observed(repository="grid")
 def forget(*, book_id: int, account_id: int) -> None:
     """Drop one account's hash, after a change of its floor."""
     try:
@@ -131,6 +136,7 @@ def forget(*, book_id: int, account_id: int) -> None:
         valkey.rest(error)
 
 
+@observed(repository="grid")
 def repeat(*, book_id: int, safe: int) -> None:
     """Tell once more every entry up to a safe id that was not repeated yet; where the grid is away, the next run does it.
 

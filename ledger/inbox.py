@@ -16,6 +16,7 @@ from ledger.contracts import Kind, Message, Priority, Sender
 from ledger.limits import INBOX_LEASE_SECONDS, INBOX_TAKE_ROWS, INBOX_TAKES_PER_RUN
 from ledger.messages import reread
 from ledger.sealing import mac
+from metrics.repository import observed
 
 WAITING = "waiting"
 _NUMBERS = {Priority.CRITICAL: 1, Priority.NORMAL: 2, Priority.BULK: 3}
@@ -47,6 +48,7 @@ class Stored(NamedTuple):
     operation_id: int | None
 
 
+@observed(repository="inbox")
 def put(*, book_id: int, messages: Sequence[Message], priority: Priority) -> list[Stored]:
     """Store messages of one book for later; one result each, in order. When it returns, they are stored for good."""
     macs = mac.of_messages(book_id=book_id, messages=messages)
@@ -74,6 +76,7 @@ def put(*, book_id: int, messages: Sequence[Message], priority: Priority) -> lis
         return [Stored(*row) for row in cursor.fetchall()]
 
 
+@observed(repository="inbox")
 def drain() -> int:
     """Post what waits, by class and age, until nothing waits or this run has done its share; return how many were posted."""
     posted = 0
@@ -85,6 +88,7 @@ def drain() -> int:
     return posted
 
 
+@observed(repository="inbox")
 def state_of(*, book_id: int, source_id: int, key: str) -> Stored | None:
     """Return what became of the message of this key, or None where there is none."""
     with connection.cursor() as cursor:

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from ledger import pipeline
 from ledger.contracts import Kind, Message, Receipt
 from ledger.limits import DIRECT_POSTINGS_MAX, MERGED_OPERATIONS_MAX
+from metrics.instruments import GROUP_COMMIT
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Merger:
                 ticket.settled = True
 
     def _settle(self, tickets: Sequence[_Ticket]) -> None:
+        GROUP_COMMIT.observe(len(tickets))
         receipts = self._accept(book_id=tickets[0].book_id, messages=[ticket.message for ticket in tickets])
         for ticket, receipt in zip(tickets, receipts, strict=True):
             ticket.receipt = receipt

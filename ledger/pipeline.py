@@ -12,6 +12,7 @@ from ledger.conversion import convert
 from ledger.limits import POST_OPERATIONS_PER_CALL
 from ledger.posting import post
 from ledger.sealing import mac
+from metrics.instruments import count_receipts
 
 
 def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = False) -> list[Receipt]:
@@ -33,6 +34,7 @@ def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = 
             book_id=book_id, messages=messages[part], drafts=drafts[part], macs=macs, all_or_nothing=all_or_nothing
         )
         grid.tell(book_id=book_id, entries=[(e.id, e.account.id, e.amount_minor) for r in posted for e in r.entries])
+        count_receipts([(receipt.outcome, receipt.replayed) for receipt in posted])
         receipts += posted
     return receipts
 

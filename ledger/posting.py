@@ -15,6 +15,8 @@ from django.db import InterfaceError, OperationalError, connection
 
 from ledger import arrays
 from ledger.contracts import ACCEPTED, Draft, Macs, Message, PostedEntry, Receipt
+from metrics.instruments import POSTING
+from metrics.repository import observed
 
 _POST = (
     "SELECT o_operation, o_outcome, o_replayed, o_recorded, o_entry FROM public.ledger_post_v1("
@@ -26,12 +28,14 @@ _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 
+@observed(repository="operations")
 def post(
     *, book_id: int, messages: Sequence[Message], drafts: Sequence[Draft], macs: Macs, all_or_nothing: bool
 ) -> list[Receipt]:
     """Post drafts of messages, at most POST_OPERATIONS_PER_CALL unless all or nothing; one receipt each, in order."""
     if connection.in_atomic_block:  # its rollback would take back what the grid was told
         raise RuntimeError("A posting is a transaction of its own and cannot be part of another.")
+    POSTING.observe(len(messages))
     entries = [entry for draft in drafts for entry in draft.entries]
     row = _execute_by_keys(
         (

@@ -15,6 +15,7 @@ from appendonly.sqlfiles import read_sql
 from ledger.contracts import ACCEPTED, Kind, KnownAccount, Message, Original, PostedEntry
 from ledger.models import Entry, Operation
 from ledger.posting import execute
+from metrics.repository import observed
 from security.models import Source
 
 _ENTRIES = read_sql("ledger/sql/read/entries_of_operations.sql")
@@ -70,12 +71,14 @@ def originals(*, book_id: int, ids: Collection[int]) -> Mapping[int, Original]:
     }
 
 
+@observed(repository="operations")
 def operations_by_id(*, book_id: int, ids: Collection[int]) -> dict[int, Operation]:
     """Return those of the operations that exist in the book, by id, with their source and book."""
     rows = Operation.objects.select_related("source", "book").filter(book_id=book_id, id__in=list(ids))
     return {operation.id: operation for operation in rows}
 
 
+@observed(repository="operations", expected=(OperationUnknown,))
 def operation_with_entries(*, book_id: int, operation_id: int) -> tuple[Operation, list[PostedEntry]]:
     """Return one operation and its entries. Raises OperationUnknown."""
     found = operations_by_id(book_id=book_id, ids=[operation_id])
@@ -84,6 +87,7 @@ def operation_with_entries(*, book_id: int, operation_id: int) -> tuple[Operatio
     return found[operation_id], entries_of(book_id=book_id, operation_ids=[operation_id])[operation_id]
 
 
+@observed(repository="entries")
 def entries_of(*, book_id: int, operation_ids: Collection[int]) -> dict[int, list[PostedEntry]]:
     """Return the entries of operations in order, by operation id; one query."""
     found: defaultdict[int, list[PostedEntry]] = defaultdict(list)
@@ -136,6 +140,7 @@ class OperationFilter:
         return self.account_id is not None and self.outcome in {None, ACCEPTED}
 
 
+@observed(repository="entries")
 def history(
     *, book_id: int, account_id: int, since: datetime | None, until: datetime | None, window: Window
 ) -> list[HistoryRow]:
@@ -147,6 +152,7 @@ def history(
     ]
 
 
+@observed(repository="operations")
 def operation_positions(*, book_id: int, where: OperationFilter, window: Window) -> list[tuple[int, int]]:
     """Return one page of (operation id, position in this list); the position is what the window's bounds mean.
 
@@ -168,6 +174,7 @@ def operation_positions(*, book_id: int, where: OperationFilter, window: Window)
     ]
 
 
+@observed(repository="marks")
 def safe_ids() -> tuple[int, int]:
     """Return an operation id and an entry id at or below which nothing can appear any more.
 
@@ -181,6 +188,7 @@ def safe_ids() -> tuple[int, int]:
 
 
 @lru_cache(maxsize=10_000)
+@observed(repository="sources")
 def source_name(source_id: int) -> str:
     """Return the name of a source; it never changes."""
     return Source.objects.values_list("name", flat=True).get(id=source_id)
@@ -202,6 +210,7 @@ def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[
         return rows
 
 
+@observed(repository="operations")
 def reversal_of(*, book_id: int, operation_id: int) -> int | None:
     """Return the id of the operation that reversed this one, or None."""
     with connection.cursor() as cursor:
@@ -213,6 +222,7 @@ def reversal_of(*, book_id: int, operation_id: int) -> int | None:
     return None if row is None else int(row[0])
 
 
+@observed(repository="entries", expected=(EntryUnknown,))
 def operation_of_entry(*, book_id: int, entry_id: int) -> tuple[Operation, list[PostedEntry], PostedEntry]:
     """Return an entry's operation, all its entries, and the entry. Raises EntryUnknown."""
     row = Entry.objects.filter(book_id=book_id, id=entry_id).values_list("operation_id", flat=True).first()

@@ -17,6 +17,7 @@ from django.db.models.functions import Least
 from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import get_access_token_model
 
+from metrics.repository import observed
 from security.authentication import CREDENTIALS
 from security.limits import SECRET_OVERLAP_DAYS_LIMIT
 from security.models import Client, Source
@@ -41,6 +42,7 @@ class Terms:
         return cls(**{field.name: getattr(client, field.name) for field in fields(cls)})
 
 
+@observed(repository="clients", expected=(ClientRefused,))
 def create_client(
     *,
     name: str,
@@ -71,6 +73,7 @@ def create_client(
     return client, secret
 
 
+@observed(repository="clients", expected=(ClientRefused,))
 def change_client(
     *,
     client_id: str,
@@ -96,6 +99,7 @@ def change_client(
     CREDENTIALS.clear()
 
 
+@observed(repository="clients", expected=(ClientRefused,))
 def rotate_secret(*, client_id: str, now: datetime, overlap: timedelta = timedelta(0)) -> str:
     """Replace a client's secret and return the new one, the only time it is seen.
 
@@ -122,6 +126,7 @@ def rotate_secret(*, client_id: str, now: datetime, overlap: timedelta = timedel
     return secret
 
 
+@observed(repository="clients", expected=(ClientRefused,))
 def revoke_client(*, client_id: str, now: datetime) -> None:
     """End a client for ever, with its tokens. Its source, and all that it sent, stay; its name stays taken.
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import connection
 
 from appendonly.sqlfiles import read_sql
+from metrics.repository import observed
 from security.models import Client
 from security.networks import Network, networks_of
 from security.scopes import granted_scopes
@@ -37,6 +38,7 @@ class Credential:
         return not self.books or name in self.books
 
 
+@observed(repository="clients")
 def credential_of(*, token_checksum: str) -> Credential | None:
     """Return what the token with this SHA-256 checksum stands for, in one query; None if unknown or revoked.
 
@@ -77,6 +79,7 @@ class ClientSummary:
     revoked_at: datetime | None
 
 
+@observed(repository="clients")
 def clients() -> list[ClientSummary]:
     """Every client, also revoked ones, in the order of their names. There are tens of them, so this has no pages."""
     rows = Client.objects.order_by("name", "id").values_list(

@@ -13,6 +13,7 @@ from ledger.api.waiting import priority_asked
 from ledger.bell import bell
 from ledger.contracts import ACCEPTED, KEY_REUSED, Message, Priority, Receipt
 from ledger.messages import Malformed, Problem, read_batch
+from metrics.instruments import API_BATCH
 
 
 class Result(msgspec.Struct, omit_defaults=True):
@@ -34,6 +35,7 @@ class BatchesView(LedgerView):
     def post(self, request: Request, **_path: str) -> HttpResponse:
         """Post a batch, each operation by itself or all or nothing."""
         messages, all_or_nothing = read_batch(body=body_of(request), sender=self.sender)
+        API_BATCH.observe(len(messages))
         priority = priority_asked(request, highest=self.credential.highest_priority)
         if priority is not None:
             return self._store(messages, priority, all_or_nothing=all_or_nothing)

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 
 from ledger.contracts import KEY_REUSED, KEY_REUSED_SENTENCE, REFUSAL_SENTENCES, Receipt, Refusal
 from ledger.messages import Problem
+from metrics.instruments import count_problem
 
 
 def problem(
@@ -22,6 +23,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Return a problem document. `errors` name places in the request; `members` are extension members."""
+    count_problem(code)
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

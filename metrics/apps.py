@@ -1,0 +1,14 @@
+"""Metrics: what the other apps push their counts and durations into. It imports no other app."""
+
+from django.apps import AppConfig
+
+# Loaded with this app, which stands first in INSTALLED_APPS, so that every instrument of the process is kept in the same way.
+from metrics import instruments
+
+__all__ = ["MetricsConfig", "instruments"]
+
+
+class MetricsConfig(AppConfig):
+    """Instruments, their exposition and their history."""
+
+    name = "metrics"
