@@ -17,7 +17,9 @@ MODULES = (
     "ledger.partitions",
     "ledger.posting",
     "ledger.queries",
+    "security.approvals",
     "security.clients",
+    "security.last_use",
     "security.queries",
 )
 
@@ -27,4 +29,6 @@ NOT_OBSERVED = {
     "ledger.posting.execute": "runs one statement for the repositories, and each of their methods is timed",
     "ledger.queries.known_accounts": "only renames what accounts.queries.facts_by_code returns, which is timed",
     "ledger.queries.originals": "puts two timed reads together, and reads nothing for messages that reverse nothing",
+    "security.approvals.register": "names a handler when the apps start; stores nothing",
+    "security.approvals.state_of": "a rule about a record that was read",
 }

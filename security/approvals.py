@@ -25,6 +25,7 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
+from metrics.repository import observed
 from security.approval_models import Approval
 from security.limits import APPROVAL_REASON_CHARS_LIMIT, APPROVALS_APPLIED_LIMIT, APPROVALS_LATE_SECONDS
 
@@ -117,6 +118,7 @@ def register(*, kind: str, label: str, handler: Handler) -> None:
     KINDS[kind] = Kind(label=label, handler=handler)
 
 
+@observed(repository="approvals")
 def request_approval(
     *,
     kind: str,
@@ -140,6 +142,7 @@ def request_approval(
     return apply(approval_id=approval_id)
 
 
+@observed(repository="approvals", expected=(DecisionRefused,))
 def decide(*, approval_id: int, by: int, decision: Decision, reason: str) -> Standing:
     """Record the decision of the source `by`; an approval takes effect before this returns. Raises DecisionRefused."""
     reason = reason.strip()
@@ -151,6 +154,7 @@ def decide(*, approval_id: int, by: int, decision: Decision, reason: str) -> Sta
     return apply(approval_id=approval_id) if decision is Decision.APPROVED else standing(approval_id=approval_id)
 
 
+@observed(repository="approvals")
 def apply(*, approval_id: int) -> Standing:
     """Run the handler of an approval that was given, unless its effect is recorded; safe to repeat after any failure."""
     approval = _approval(approval_id)
@@ -165,6 +169,7 @@ def apply(*, approval_id: int) -> Standing:
     return standing(approval_id=approval_id)
 
 
+@observed(repository="approvals")
 def standing(*, approval_id: int) -> Standing:
     """Return where an approval stands. Raises Approval.DoesNotExist."""
     return _standing(_approval(approval_id))
@@ -179,6 +184,7 @@ def state_of(approval: Approval) -> State:
     return {"rejected": State.REJECTED, "withdrawn": State.WITHDRAWN}.get(approval.decision.decision, State.APPROVED)
 
 
+@observed(repository="approvals")
 def due(*, now: datetime) -> list[int]:
     """Return approvals that were given and have no effect though it is time: whoever was to see to it has crashed."""
     late = now - timedelta(seconds=APPROVALS_LATE_SECONDS)

@@ -140,6 +140,7 @@ def revoke_client(*, client_id: str, now: datetime) -> None:
     CREDENTIALS.clear()
 
 
+@observed(repository="clients", expected=(ClientRefused,))
 def client_of(*, client_id: str) -> Client:
     """Return a client. Raises ClientRefused if there is none."""
     client: Client | None = Client.objects.filter(client_id=client_id).order_by("id").first()

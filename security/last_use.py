@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from metrics.repository import observed
 from security.limits import LAST_USED_SECONDS
 
 # A client that is being changed is skipped: the next request comes soon enough.
@@ -18,6 +19,7 @@ _NOTE = """
 """
 
 
+@observed(repository="clients")
 def note_use(*, client_pk: int, last_used_at: datetime | None, now: datetime) -> None:
     """Note that a client calls, unless that was noted within LAST_USED_SECONDS."""
     before = now - timedelta(seconds=LAST_USED_SECONDS)
