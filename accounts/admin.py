@@ -1,11 +1,57 @@
-"""The admin of books, units and accounts. Books and units are added once; accounts and their changes are read."""
+"""The admin of books, units and changes of accounts. Books and units are added once, changes are read; accounts: ledger.admin."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.models import Account, AccountChange, Book, Unit
-from accounts.money import format_amount
+from accounts.limits import BOOKS_OFFERED_MAX, ID_DIGITS_MAX
+from accounts.models import AccountChange, Book, Unit
 from appendonly.admin import ReadOnlyAdmin
+
+
+class BookFilter(admin.SimpleListFilter):
+    """One book at a time: the keys of all tables lead with the book, so a page over all books could not be bounded."""
+
+    title = "book"
+    parameter_name = "book"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """The books, oldest first."""
+        self._books = list(Book.objects.order_by("id").values_list("id", "name")[:BOOKS_OFFERED_MAX])
+        return [(name, name) for _, name in self._books]
+
+    def has_output(self) -> bool:
+        """Always, because it is this filter that names the book."""
+        return True
+
+    def value(self) -> str | None:
+        """The chosen book, or the first."""
+        return super().value() or (self._books[0][1] if self._books else None)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """The books, without "all"."""
+        yield from list(super().choices(changelist))[1:]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of the book; no rows for a name that is none."""
+        ids = [number for number, name in self._books if name == self.value()]
+        return queryset.filter(book_id=ids[0]) if ids else queryset.none()
+
+
+class InBookAdmin(ReadOnlyAdmin):
+    """Base of admin pages over tables whose keys lead with the book."""
+
+    list_filter: Any = (BookFilter,)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """One row by its id, found through the key, which leads with the book."""
+        if from_field or not (object_id.isascii() and object_id.isdecimal() and len(object_id) <= ID_DIGITS_MAX):
+            return None
+        books = list(Book.objects.values_list("id", flat=True))
+        return self.get_queryset(request).filter(book_id__in=books, pk=int(object_id)).first()
 
 
 class _AddOnlyAdmin(ReadOnlyAdmin):
@@ -33,37 +79,8 @@ class UnitAdmin(_AddOnlyAdmin):
     ordering = ("code",)
 
 
-@admin.register(Account)
-class AccountAdmin(ReadOnlyAdmin):
-    """Accounts by code; a search finds the beginning of a code."""
-
-    list_display = ("code", "book", "unit", "status", "floor_amount", "name", "opened_at")
-    list_filter = ("status", "book")
-    list_select_related = ("book", "unit")
-    search_fields = ("code__startswith",)
-    search_help_text = "The beginning of an account's code"
-    ordering = ("-id",)
-    fields = (
-        "code",
-        "book",
-        "unit",
-        "status",
-        "floor_amount",
-        "fast_debit_limit",
-        "fast_debit_fixed",
-        "name",
-        "metadata",
-        "opened_at",
-    )
-
-    @admin.display(description="floor")
-    def floor_amount(self, account: Account) -> str:
-        """The floor in the unit's scale."""
-        return "none" if account.floor is None else format_amount(int(account.floor), account.unit.exponent)
-
-
 @admin.register(AccountChange)
-class AccountChangeAdmin(ReadOnlyAdmin):
+class AccountChangeAdmin(InBookAdmin):
     """Every change of an account's attributes: who, when, before, after."""
 
     list_display = ("changed_at", "account", "source_id", "reason")

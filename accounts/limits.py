@@ -16,3 +16,7 @@ METADATA_VALUE_CHARACTERS_MAX = 500
 OPEN_BATCH_ROWS_MAX = 10_000
 # Account facts that never change, kept in each process: about 300 bytes each.
 KNOWN_ACCOUNTS_CACHED_MAX = 50_000
+# How many books a page offers to choose from; an installation has a handful.
+BOOKS_OFFERED_MAX = 200
+# The digits of an id in an address: fewer than 2**63 has, more than any sequence reaches.
+ID_DIGITS_MAX = 18

@@ -11,7 +11,7 @@ import environ
 from django.conf.global_settings import PASSWORD_HASHERS
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_project import embedded, local_keys
+from billing_project import embedded, local_keys, sidebar
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -191,7 +191,9 @@ CRITICAL_SCOPES = frozenset(env("CRITICAL_SCOPES"))
 # Networks of proxies whose X-Forwarded-For is believed (security.networks).
 TRUSTED_PROXIES = env("TRUSTED_PROXIES")
 
-UNFOLD = {"SITE_TITLE": "Billing", "SITE_HEADER": "Billing", "SITE_SUBHEADER": "Ledger administration"}
+
+# The looks of the panel are in a file of their own.
+UNFOLD = sidebar.UNFOLD
 
 # --- REST -------------------------------------------------------------------------------------------------------
 
@@ -241,6 +243,8 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 DATETIME_FORMAT = "Y-m-d H:i:s e"
 DATE_FORMAT = "Y-m-d"
+# Pages write times by the formats of the language, so the language's are ours.
+FORMAT_MODULE_PATH = "billing_project.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static_root"
 WHITENOISE_USE_FINDERS = True

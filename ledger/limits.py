@@ -57,3 +57,20 @@ PROOF_HASHES_MAX = 63
 RECEIPT_BYTES_MAX = 2_000_000
 # An entry bundle writes lengths in 16 bits; a longer leaf has a file of its own.
 BUNDLE_ENTRY_BYTES_MAX = 65_535
+# A person's search through one account's history: first a look at a page's worth, then as many entries as are read in
+# about a tenth of a second; who wants more goes on from there.
+SEARCH_LOOKS = 500
+SEARCH_LOOKS_MAX = 20_000
+# A chart shows at most so many steps; longer periods are drawn by week, then by month.
+CHART_DAYS_MAX = 120
+CHART_WEEKS_MAX = 120
+# What an account's page shows at once: a screen or two of history, the last changes, a quarter in the chart.
+HISTORY_ROWS_SHOWN = 50
+CHANGES_SHOWN = 10
+CHART_DAYS_SHOWN = 90
+# How many accounts a search by the beginning of a name finds at most; more letters find the rest.
+NAMES_FOUND_MAX = 1_000
+# An export is made while the browser waits and keeps a thread busy: a minute or two. A sheet of a spreadsheet has 1,048,576 rows.
+EXPORT_ROWS_MAX = 2_000_000
+XLSX_ROWS_MAX = 1_000_000
+EXPORT_ROWS_PER_READ = 2_000

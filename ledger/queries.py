@@ -194,6 +194,14 @@ def source_name(source_id: int) -> str:
     return Source.objects.values_list("name", flat=True).get(id=source_id)
 
 
+def period_bounds(*, since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """Return entry ids (exclusive) between which everything recorded in [since, until) lies."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PERIOD, {"since": since, "until": until})
+        low, high = cursor.fetchone()[:2]
+    return int(low), int(high)
+
+
 def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
     after, before = window.after, window.before
     with connection.cursor() as cursor:

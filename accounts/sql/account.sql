@@ -26,6 +26,9 @@ CREATE TABLE public.accounts_account (
 -- codes, reading all of the book. Told that there is one book, it takes the key of ids.
 ALTER TABLE public.accounts_account ALTER COLUMN book_id SET (n_distinct = 1);
 CREATE INDEX accounts_account_name ON public.accounts_account (book_id, lower(name) text_pattern_ops) WHERE name <> '';
+-- Lists by unit and by status, in the order of codes; most accounts are open, so only the others are in the second.
+CREATE INDEX accounts_account_unit ON public.accounts_account (book_id, unit_id, code);
+CREATE INDEX accounts_account_not_open ON public.accounts_account (book_id, status, code) WHERE status <> 'open';
 
 CREATE TABLE public.accounts_account_change (
   id bigint GENERATED ALWAYS AS IDENTITY,

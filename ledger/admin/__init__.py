@@ -1,0 +1,5 @@
+"""The panel: what the ledger knows, to read. What a person does there goes through the one door, like everybody's message."""
+
+from ledger.admin import accounts, operations
+
+__all__ = ["accounts", "operations"]

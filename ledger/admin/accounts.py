@@ -1,0 +1,179 @@
+"""Accounts in the panel: the list with balances, and the way to an account's page (account_page.py)."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList as DjangoChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.safestring import SafeString
+from unfold.views import ChangeList
+
+from accounts.admin import BookFilter, InBookAdmin
+from accounts.limits import CODE_CHARACTERS_MAX
+from accounts.models import Account, AccountStatus, Unit
+from ledger.admin import account_page, shown
+from ledger.admin.account_export import export_history
+from ledger.limits import NAMES_FOUND_MAX
+from ledger.reports import Standing, standings
+
+CODE_LAST = "\U0010ffff"  # above every character of a code
+
+
+class UnitFilter(admin.SimpleListFilter):
+    """Accounts of one unit."""
+
+    title = "unit"
+    parameter_name = "unit"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """The units that are used by few enough to choose from."""
+        return [(code, code) for code in Unit.objects.order_by("code").values_list("code", flat=True)]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The unit's id as a value, so that the index in the order of codes serves the page."""
+        if self.value() is None:
+            return queryset
+        return queryset.filter(unit_id__in=list(Unit.objects.filter(code=self.value()).values_list("id", flat=True)))
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Accounts of one status."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Each status."""
+        return [(str(value), str(label)) for value, label in AccountStatus.choices]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The index of accounts that are not open is only used where the statement says so."""
+        if self.value() is None:
+            return queryset
+        found = queryset.filter(status=self.value())
+        return found if self.value() == AccountStatus.OPEN else found.exclude(status=AccountStatus.OPEN)
+
+
+class AccountChangeList(ChangeList):  # type: ignore[misc]  # unfold has no types
+    """A page of accounts with their balances, read for all of them at once."""
+
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Django's page, then one query for balances and last movements."""
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        by_book: dict[int, list[int]] = {}
+        for account in rows:
+            by_book.setdefault(account.book_id, []).append(account.id)
+        found: dict[int, Standing] = {}
+        for book_id, ids in by_book.items():
+            found |= standings(book_id=book_id, account_ids=ids)
+        for account in rows:
+            account.standing = found[account.id]
+        self.result_list = rows
+
+
+@admin.register(Account)
+class AccountAdmin(InBookAdmin):
+    """Accounts by code, each with its balance of now."""
+
+    list_display = (
+        "code_column",
+        "name",
+        "unit",
+        "balance_column",
+        "floor_column",
+        "status_column",
+        "moved_column",
+        "opened_at",
+    )
+    list_display_links = ("code_column",)
+    list_filter = (BookFilter, UnitFilter, StatusFilter)
+    list_select_related = ("book", "unit")
+    search_fields = ("code",)
+    search_help_text = "The beginning of a code or a name"
+    ordering = ("code",)
+    sortable_by: ClassVar = ("code_column", "opened_at")
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[DjangoChangeList]:  # noqa: ARG002 - Django's signature
+        """The page that knows balances."""
+        return AccountChangeList
+
+    def get_search_results(
+        self, _request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the beginning of the code, or of the name in any case; both by an index."""
+        term = search_term.strip()
+        if not term or "\0" in term:
+            return queryset, False
+        if len(term) > CODE_CHARACTERS_MAX:
+            return queryset.none(), False
+        by_code = queryset.filter(code__gte=term, code__lt=term + CODE_LAST)
+        names = queryset.exclude(name="").alias(lowered=Lower("name")).filter(lowered__startswith=term.lower())
+        by_name = list(names.order_by().values_list("id", flat=True)[:NAMES_FOUND_MAX])
+        return (
+            queryset.filter(id__in=[*by_code.values_list("id", flat=True)[:NAMES_FOUND_MAX], *by_name])
+            if by_name
+            else by_code
+        ), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, _form_url: str = "", _extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of one account."""
+        account = self._account(request, object_id)
+        return TemplateResponse(
+            request,
+            "panel/account.html",
+            {**self.admin_site.each_context(request), "opts": self.opts, **account_page.context(request, account)},
+        )
+
+    def export_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """The history of one account as a file."""
+        return export_history(request, self._account(request, object_id))
+
+    def get_urls(self) -> list[Any]:
+        """With the export."""
+        export = path(
+            "<path:object_id>/export/", self.admin_site.admin_view(self.export_view), name="accounts_account_export"
+        )
+        return [export, *super().get_urls()]
+
+    def _account(self, request: HttpRequest, object_id: str) -> Account:
+        account: Account | None = self.get_object(request, object_id)
+        if account is None:
+            raise Http404
+        if not self.has_view_permission(request, account):
+            raise PermissionDenied
+        return account
+
+    @admin.display(description="account", ordering="code")
+    def code_column(self, account: Account) -> str:
+        """The code; it leads to the account's page."""
+        return account.code
+
+    @admin.display(description="balance")
+    def balance_column(self, account: Any) -> SafeString:
+        """The balance of now, in the unit's scale."""
+        return shown.amount(account.standing.balance_minor, account.unit.exponent)
+
+    @admin.display(description="floor")
+    def floor_column(self, account: Account) -> SafeString:
+        """The floor in the unit's scale."""
+        return shown.amount(None if account.floor is None else int(account.floor), account.unit.exponent)
+
+    @admin.display(description="status")
+    def status_column(self, account: Account) -> SafeString:
+        """Open, frozen or closed."""
+        return shown.status_badge(account.status)
+
+    @admin.display(description="last movement")
+    def moved_column(self, account: Any) -> str:
+        """When the last entry was recorded."""
+        return shown.moment(account.standing.moved_at)
