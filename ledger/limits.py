@@ -57,6 +57,14 @@ PROOF_HASHES_MAX = 63
 RECEIPT_BYTES_MAX = 2_000_000
 # An entry bundle writes lengths in 16 bits; a longer leaf has a file of its own.
 BUNDLE_ENTRY_BYTES_MAX = 65_535
+# A witness keeps so many contradictions as evidence; one is enough to tell, and nobody may fill its disk.
+WITNESS_EVIDENCE_ROWS_MAX = 1_000
+# Between two submissions of one chain the second waits for the first, which takes two syncs of a disk.
+WITNESS_LOCK_SECONDS_MAX = 10.0
+# A submission has at most 63 hashes and a checkpoint with a few signatures.
+WITNESS_BODY_BYTES_MAX = 64 * 1024
+WITNESS_READ_SECONDS_MAX = 10
+WITNESS_CONNECTIONS_MAX = 32
 # A person's search through one account's history: first a look at a page's worth, then as many entries as are read in
 # about a tenth of a second; who wants more goes on from there.
 SEARCH_LOOKS = 500
