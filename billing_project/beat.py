@@ -24,4 +24,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    # Nobody can use an expired session; this only keeps the table short.
+    "security-expired-sessions": {
+        "task": "security.tasks.clear_expired_sessions",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }

@@ -5,12 +5,14 @@ Each class is Django's own, left out for paths of the API, where the whole chain
 
 from typing import Any
 
+from axes.middleware import AxesMiddleware
 from csp.middleware import CSPMiddleware
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponseBase
 from django.middleware.common import CommonMiddleware
+from django_otp.middleware import OTPMiddleware
 from django_prometheus.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
 
 # Calls of these paths never read a cookie, so there is no session to load and nothing to forge.
@@ -39,6 +41,14 @@ class Sessions(_ForBrowsers, SessionMiddleware):
 
 class Authentication(_ForBrowsers, AuthenticationMiddleware):
     """The person behind the session."""
+
+
+class SecondFactor(_ForBrowsers, OTPMiddleware):  # type: ignore[misc]  # it has no types
+    """Whether the person's second factor was checked in this session."""
+
+
+class LogInLock(_ForBrowsers, AxesMiddleware):  # type: ignore[misc]  # it has no types
+    """The answer to who failed to log in too often."""
 
 
 class Messages(_ForBrowsers, MessageMiddleware):

@@ -4,6 +4,7 @@
 REDIS_URL the addresses of the embedded servers are read from the state folder (see embedded.py).
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from django.conf.global_settings import PASSWORD_HASHERS
 from django.core.exceptions import ImproperlyConfigured
 
 from billing_project import embedded, local_keys, sidebar
+from security.limits import LOGIN_FAILURES_LIMIT, LOGIN_LOCKED_MINUTES, PASSWORD_CHARS_MIN, SESSION_SECONDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv(
     ENVIRONMENT=(str, "development"),
     SECRET_KEY=(str, ""),
+    SECRET_KEY_FALLBACKS=(list, []),
     STATE_DIR=(str, str(BASE_DIR / ".state")),
     DATABASE_URL=(str, ""),
     DATABASE_OWNER_URL=(str, ""),
@@ -33,6 +36,7 @@ env = environ.FileAwareEnv(
     WEB_WORKERS=(int, 2),
     WEB_THREADS=(int, 16),
     WORKER_PROCESSES=(int, 2),
+    SECOND_FACTOR=(str, "production"),
     ACCESS_TOKEN_SECONDS=(int, 3600),
     CRITICAL_SCOPES=(list, ["accounts:write"]),
     GROUP_COMMIT=(bool, True),
@@ -61,6 +65,8 @@ if not SECRET_KEY:
 MAC_KEYS = env("MAC_KEYS") or ("" if PRODUCTION else local_keys.mac_keys(STATE_DIR))
 if not MAC_KEYS:
     raise ImproperlyConfigured("MAC_KEYS (or MAC_KEYS_FILE) must be set when ENVIRONMENT is 'production'.")
+# Older keys that sessions and second factors made under them are still good with.
+SECRET_KEY_FALLBACKS = env("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 
@@ -68,7 +74,7 @@ CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "metrics",  # before whatever makes an instrument: see its apps.py
-    "unfold",
+    "billing_project.apps.UnfoldConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -82,6 +88,8 @@ INSTALLED_APPS = [
     "import_export",
     "django_celery_beat",
     "django_prometheus",
+    "django_otp",
+    "axes",
     "appendonly",
     "security",
     "accounts",
@@ -98,10 +106,12 @@ MIDDLEWARE = [
     "billing_project.browser_middleware.Common",
     "django.middleware.csrf.CsrfViewMiddleware",
     "billing_project.browser_middleware.Authentication",
+    "billing_project.browser_middleware.SecondFactor",
     "billing_project.browser_middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "billing_project.browser_middleware.ContentSecurityPolicy",
     "billing_project.browser_middleware.PrometheusAfter",
+    "billing_project.browser_middleware.LogInLock",
 ]
 ROOT_URLCONF = "billing_project.urls"
 WSGI_APPLICATION = "billing_project.wsgi.application"
@@ -150,15 +160,35 @@ GROUP_COMMIT = env("GROUP_COMMIT")
 
 # --- People and clients -------------------------------------------------------------------------------------------
 
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": PASSWORD_CHARS_MIN}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Nobody uses the administration without a second factor: always, never, or in production.
+if env("SECOND_FACTOR") not in {"always", "never", "production"}:
+    raise ImproperlyConfigured("SECOND_FACTOR must be 'always', 'never' or 'production'.")
+SECOND_FACTOR_REQUIRED = {"always": True, "never": False, "production": PRODUCTION}[env("SECOND_FACTOR")]
+SESSION_ENGINE = "security.sessions"
+SESSION_COOKIE_AGE = SESSION_SECONDS
+AXES_CLIENT_IP_CALLABLE = "security.networks.address_text"
+AXES_FAILURE_LIMIT = LOGIN_FAILURES_LIMIT
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCKED_MINUTES)
+# By name and address together: nobody can lock others out by failing in their name from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_SENSITIVE_PARAMETERS = ["username", "password", "code"]
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # its middleware is there, left out for calls of the API
 # Last, so that people's passwords never get it; see security/hashers.py.
 PASSWORD_HASHERS = [*PASSWORD_HASHERS, "security.hashers.ClientSecretHasher"]
 LOGIN_URL = "admin:login"
@@ -285,6 +315,6 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     # Django warns of every 4xx; the answer itself tells the client, and a busy API would fill the disk with refusals.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}, "axes": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL")},
 }

@@ -3,12 +3,19 @@
 from typing import Any
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Billing",
     "SITE_HEADER": "Billing",
     "SITE_SUBHEADER": "Ledger administration",
     "SITE_SYMBOL": "account_balance",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your access", "link": reverse_lazy("admin:own_access")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "STYLES": [lambda _request: static("billing/panel.css")],
     "SCRIPTS": [lambda _request: static("billing/panel.js")],
 }

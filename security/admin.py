@@ -20,7 +20,8 @@ from oauth2_provider.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-import security.approval_admin  # noqa: F401 - registers its pages
+import security.approval_admin
+import security.staff_admin  # noqa: F401 - both register their pages
 from security.clients import ClientRefused, Terms, change_client, revoke_client
 from security.models import Client
 from security.scopes import known_scopes, scope_list

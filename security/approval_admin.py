@@ -202,4 +202,4 @@ class ApprovalThresholdAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no 
 
 
 def _source_of(request: HttpRequest) -> int:
-    return source_of_staff(user_id=int(str(request.user.pk)), username=request.user.get_username())
+    return source_of_staff(user_id=request.user.pk or 0, username=request.user.get_username())

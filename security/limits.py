@@ -49,3 +49,23 @@ CLIENT_LIST_ITEMS_LIMIT = 100
 
 # Proxies between a client and us. What stands before the last so many addresses is not looked at.
 FORWARDED_ADDRESSES_LIMIT = 20
+
+# What a browser calls itself is shown in the list of sessions; the beginning tells enough.
+BROWSER_CHARS_LIMIT = 200
+
+# RFC 4226 recommends a key of 160 bits; 30 seconds and one step of tolerance are what authenticator apps and RFC 6238 expect.
+AUTHENTICATOR_KEY_BYTES = 20
+AUTHENTICATOR_STEP_SECONDS = 30
+AUTHENTICATOR_STEPS_TOLERATED = 1
+
+# Ten codes of 80 bits: few enough to write down, too many bits to guess, so a plain digest keeps them.
+RECOVERY_CODES = 10
+RECOVERY_CODE_BYTES = 10
+
+# Whoever fails so often at the log-in, under one name and from one address, waits so long.
+LOGIN_FAILURES_LIMIT = 5
+LOGIN_LOCKED_MINUTES = 15
+
+# A session ends this long after its log-in: a working day.
+SESSION_SECONDS = 12 * 3600
+PASSWORD_CHARS_MIN = 12

@@ -20,14 +20,18 @@ from security.approval_models import Approval, ApprovalDecision, ApprovalEffect,
 from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT
 from security.networks import validate_networks
 from security.scopes import validate_scopes
+from security.staff_models import Authenticator, RecoveryCode, StaffSession
 
 __all__ = [
     "Approval",
     "ApprovalDecision",
     "ApprovalEffect",
     "ApprovalThreshold",
+    "Authenticator",
     "Client",
+    "RecoveryCode",
     "Source",
+    "StaffSession",
     "StaffSource",
 ]
 

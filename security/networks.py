@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from security.limits import CLIENT_LIST_ITEMS_LIMIT, FORWARDED_ADDRESSES_LIMIT
 
@@ -68,3 +69,9 @@ def _address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def address_text(request: HttpRequest) -> str | None:
+    """The address of a request's client as text: how the lock of the log-in (axes) asks for it."""
+    address = address_of(request.META)
+    return None if address is None else str(address)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from oauth2_provider.models import clear_expired
 
 from security import approvals
+from security.sessions import SessionStore
 
 
 @shared_task  # type: ignore[untyped-decorator] # Celery has no types
@@ -26,3 +27,9 @@ def apply_due_approvals(**_unknown: Any) -> None:
 def apply_approval(*, approval_id: int, **_unknown: Any) -> None:
     """Run the handler of one approval, unless its effect is recorded."""
     approvals.apply(approval_id=approval_id)
+
+
+@shared_task  # type: ignore[untyped-decorator] # Celery has no types
+def clear_expired_sessions(**_unknown: Any) -> None:
+    """Delete sessions that are over; harmless to repeat."""
+    SessionStore.clear_expired()
