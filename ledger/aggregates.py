@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.models import Book
 from appendonly.sqlfiles import read_sql
-from ledger import grid, marks
+from ledger import grid, marks, records
 from ledger.limits import (
     AGGREGATE_STEP_IDS,
     AGGREGATE_STEPS_PER_RUN,
@@ -37,10 +37,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How many snapshots and days of turnover differ from their entries: always 0, or a defect."""
+    """How many snapshots and days of turnover differ from their entries, and counts from their records: always 0, or a defect."""
 
     snapshots: int
     turnovers: int
+    records: int = 0
 
 
 @observed(repository="aggregates")
@@ -61,6 +62,7 @@ def aggregate(*, book_id: int, safe: int) -> int:
         progress = int(execute(_STEP, (book_id, safe, AGGREGATE_STEP_IDS, SNAPSHOT_TAIL_ENTRIES))[0])
     if progress > start:
         _set_fast_limits(book_id, start, progress)
+    records.count(book_id=book_id)
     return progress
 
 
@@ -81,7 +83,7 @@ def drift(*, book_id: int) -> Drift:
     with connection.cursor() as cursor:
         cursor.execute(_DRIFT, {"book": book_id})
         snapshots, turnovers = cursor.fetchone()
-    return Drift(int(snapshots), int(turnovers))
+    return Drift(int(snapshots), int(turnovers), records.drift(book_id=book_id))
 
 
 def _set_fast_limits(book_id: int, start: int, end: int) -> None:

@@ -34,6 +34,8 @@ ERRORS_TOLD_MAX = 100
 # One step of the aggregator, and how many steps one beat may take.
 AGGREGATE_STEP_IDS = 100_000
 AGGREGATE_STEPS_PER_RUN = 50
+# New operations that one run counts; more follow a second later.
+COUNT_STEP_IDS = 500_000
 # Accounts get a snapshot when their tail has grown to this. Until vacuum has seen them, the entries of a tail may lie on as many
 # pages as they are, and a balance must read 20 at most, of which the indexes and the account take a dozen.
 SNAPSHOT_TAIL_ENTRIES = 8

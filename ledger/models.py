@@ -160,6 +160,19 @@ class Inbox(Table):
         return f"message {self.id}"
 
 
+class RecordCount(Table):
+    """How many records a repository of a book holds, up to an id."""
+
+    book_id = models.IntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_record_count"
+
+    def __str__(self) -> str:
+        return f"count of records of book {self.book_id}"
+
+
 class OpenMark(Table):
     """A mark that is not safe yet."""
 

@@ -194,6 +194,7 @@ def source_name(source_id: int) -> str:
     return Source.objects.values_list("name", flat=True).get(id=source_id)
 
 
+@observed(repository="marks")
 def period_bounds(*, since: datetime | None, until: datetime | None) -> tuple[int, int]:
     """Return entry ids (exclusive) between which everything recorded in [since, until) lies."""
     with connection.cursor() as cursor:

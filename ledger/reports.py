@@ -14,6 +14,7 @@ from django.db import connection
 from appendonly.sqlfiles import read_sql
 from ledger.limits import CHART_DAYS_MAX, CHART_WEEKS_MAX, SEARCH_LOOKS, SEARCH_LOOKS_MAX
 from ledger.queries import ID_MAX, Window, period_bounds
+from metrics.repository import observed
 
 _BALANCES = read_sql("ledger/sql/read/balances_of_accounts.sql")
 _BY_PERIOD = read_sql("ledger/sql/read/balance_by_period.sql")
@@ -32,6 +33,7 @@ class Standing:
     moved_at: datetime | None
 
 
+@observed(repository="reports")
 def standings(*, book_id: int, account_ids: Collection[int]) -> Mapping[int, Standing]:
     """Return balance and last movement of accounts by id, in one query."""
     with connection.cursor() as cursor:
@@ -84,6 +86,7 @@ class Found:
     looked: int
 
 
+@observed(repository="reports")
 def search_history(*, book_id: int, account_id: int, where: HistoryFilter, window: Window) -> Found:
     """Return up to a window's rows of an account's entries that fit the filter, after looking through a bounded number.
 
@@ -130,6 +133,7 @@ class Point:
     balance_minor: int
 
 
+@observed(repository="reports")
 def balance_by_period(*, book_id: int, account_id: int, since: date, until: date) -> list[Point]:
     """Return the balance of an account over effective days [since, until): by day, week or month, however fits a chart.
 

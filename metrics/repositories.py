@@ -17,6 +17,8 @@ MODULES = (
     "ledger.partitions",
     "ledger.posting",
     "ledger.queries",
+    "ledger.records",
+    "ledger.reports",
     "security.approvals",
     "security.clients",
     "security.last_use",
@@ -29,6 +31,7 @@ NOT_OBSERVED = {
     "ledger.posting.execute": "runs one statement for the repositories, and each of their methods is timed",
     "ledger.queries.known_accounts": "only renames what accounts.queries.facts_by_code returns, which is timed",
     "ledger.queries.originals": "puts two timed reads together, and reads nothing for messages that reverse nothing",
+    "ledger.reports.every_entry": "a generator over pages of search_history, and each of them is timed",
     "security.approvals.register": "names a handler when the apps start; stores nothing",
     "security.approvals.state_of": "a rule about a record that was read",
 }

@@ -61,6 +61,7 @@ BEGIN
     RAISE EXCEPTION 'the identity of account % never changes', OLD.id USING ERRCODE = 'restrict_violation';
   END IF;
   IF public.accounts_attributes(NEW) IS DISTINCT FROM public.accounts_attributes(OLD) THEN
+    PERFORM pg_current_xact_id(); -- I5: before the change draws its id
     INSERT INTO public.accounts_account_change (book_id, account_id, source_id, reason, before, after)
     VALUES (NEW.book_id, NEW.id, nullif(current_setting('billing.source_id', true), '')::bigint,
             coalesce(current_setting('billing.reason', true), ''), public.accounts_attributes(OLD), public.accounts_attributes(NEW));

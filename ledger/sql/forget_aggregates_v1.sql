@@ -7,5 +7,6 @@ BEGIN
   PERFORM 1 FROM ledger_progress p WHERE p.book_id = p_book FOR UPDATE;
   DELETE FROM ledger_snapshot s WHERE s.book_id = p_book;
   DELETE FROM ledger_turnover t WHERE t.book_id = p_book;
+  UPDATE ledger_record_count c SET records = 0, upto = 0 WHERE c.book_id = p_book AND c.repository IN ('entries', 'turnover', 'snapshots');
   UPDATE ledger_progress p SET entry_id = 0 WHERE p.book_id = p_book;
 END $$;

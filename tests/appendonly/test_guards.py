@@ -29,6 +29,7 @@ UNGUARDED = {
     "ledger_inbox": "a queue: a message leaves it in the transaction that records it",
     "ledger_open_mark": "marks that are not safe yet are forgotten",
     "ledger_progress": "one row a book, moved on by the aggregator",
+    "ledger_record_count": "an auxiliary aggregate, added to by the aggregator",
     "ledger_turnover": "an auxiliary aggregate, added to by the aggregator",
 }
 INSERTED_BY_DJANGO = {"accounts_book", "accounts_unit", "security_source", "security_staff_source"}

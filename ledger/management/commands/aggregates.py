@@ -34,7 +34,10 @@ class Command(BaseCommand):
                 f"Snapshots and turnover are made anew up to entry {aggregates.rebuild(book_id=book_id)}."
             )
         drift = aggregates.drift(book_id=book_id)
-        text = f"{drift.snapshots} snapshots and {drift.turnovers} days of turnover differ from the entries."
-        if drift.snapshots or drift.turnovers:
+        text = (
+            f"{drift.snapshots} snapshots and {drift.turnovers} days of turnover differ from the entries,"
+            f" {drift.records} counts of records from the tables."
+        )
+        if drift != aggregates.Drift(0, 0, 0):
             raise CommandError(text)
         self.stdout.write(text)
