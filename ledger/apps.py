@@ -9,8 +9,10 @@ class LedgerConfig(AppConfig):
     name = "ledger"
 
     def ready(self) -> None:
-        """Hand in what a scrape reads from the tables; imported here because models are ready only now."""
+        """Hand in what a scrape reads from the tables, and what staff may do; imported here because models are ready only now."""
         from ledger.instruments import LedgerCollector  # noqa: PLC0415
+        from ledger.staff_acts import register_acts  # noqa: PLC0415
         from metrics.exposition import provide  # noqa: PLC0415
 
         provide(LedgerCollector())
+        register_acts()

@@ -80,6 +80,23 @@ CHART_WEEKS_MAX = 120
 HISTORY_ROWS_SHOWN = 50
 CHANGES_SHOWN = 10
 CHART_DAYS_SHOWN = 90
+# A summary that a second person reads names so many entries; the whole message is beside it.
+SUMMARY_ENTRIES_MAX = 12
+# A reason is a sentence or two; it becomes the description of the message.
+REASON_CHARACTERS_MAX = 500
+# What the grid of a correction may hold; longer ones come as a message over the API or as a mass operation.
+CORRECTION_ROWS_MAX = 100
+# How many operations a page shows, and through how many it looks where no index knows the answer: about a tenth of a second.
+OPERATIONS_SHOWN = 50
+OPERATIONS_LOOKED_MAX = 200_000
+# An operation with more entries than this is shown by their number in lists, and by pages on its own page.
+ENTRIES_LISTED_MAX = 4
+# How many matches a search shows of each kind, and in how many metadata names it looks.
+SEARCH_RESULTS_MAX = 8
+SEARCH_NAMES_MAX = 20
+SEARCH_SAMPLE_ROWS = 300
+# How many accounts are offered while a code is typed.
+SUGGESTIONS_MAX = 10
 # How many accounts a search by the beginning of a name finds at most; more letters find the rest.
 NAMES_FOUND_MAX = 1_000
 # An export is made while the browser waits and keeps a thread busy: a minute or two. A sheet of a spreadsheet has 1,048,576 rows.

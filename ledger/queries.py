@@ -129,6 +129,7 @@ class OperationFilter:
     source_id: int | None = None
     key: str | None = None
     outcome: str | None = None
+    kind: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     metadata: Mapping[str, str] | None = None
@@ -162,7 +163,9 @@ def operation_positions(*, book_id: int, where: OperationFilter, window: Window)
         "book": book_id,
         "source": where.source_id,
         "key": where.key,
+        "sources": None if where.key is None else _sources(where.source_id),
         "outcome": where.outcome,
+        "kind": where.kind,
         "since": where.since,
         "until": where.until,
         "metadata": None if where.metadata is None else json.dumps(dict(where.metadata)),
@@ -194,13 +197,9 @@ def source_name(source_id: int) -> str:
     return Source.objects.values_list("name", flat=True).get(id=source_id)
 
 
-@observed(repository="marks")
-def period_bounds(*, since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    """Return entry ids (exclusive) between which everything recorded in [since, until) lies."""
-    with connection.cursor() as cursor:
-        cursor.execute(_PERIOD, {"since": since, "until": until})
-        low, high = cursor.fetchone()[:2]
-    return int(low), int(high)
+def _sources(source_id: int | None) -> list[int]:
+    """Whose keys are looked up: keys are unique in a source, and found through it."""
+    return [source_id] if source_id is not None else list(Source.objects.values_list("id", flat=True))
 
 
 def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:

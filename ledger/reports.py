@@ -13,12 +13,14 @@ from django.db import connection
 
 from appendonly.sqlfiles import read_sql
 from ledger.limits import CHART_DAYS_MAX, CHART_WEEKS_MAX, SEARCH_LOOKS, SEARCH_LOOKS_MAX
-from ledger.queries import ID_MAX, Window, period_bounds
+from ledger.queries import ID_MAX, Window
 from metrics.repository import observed
 
 _BALANCES = read_sql("ledger/sql/read/balances_of_accounts.sql")
 _BY_PERIOD = read_sql("ledger/sql/read/balance_by_period.sql")
 _EFFECTIVE_BOUNDS = read_sql("ledger/sql/read/effective_bounds.sql")
+_PERIOD = read_sql("ledger/sql/read/period.sql")
+_NEWEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM public.ledger_operation_id_seq"
 _SEARCH = {
     ascending: read_sql("ledger/sql/read/history_search.sql").replace("{direction}", "ASC" if ascending else "DESC")
     for ascending in (True, False)
@@ -159,6 +161,32 @@ def _beyond(window: Window, position: int) -> Window:
     return replace(window, after=position) if window.ascending else replace(window, before=position)
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodIds:
+    """The ids (exclusive on both sides) between which everything recorded in a period lies."""
+
+    entry_after: int
+    entry_before: int
+    operation_after: int
+    operation_before: int
+
+
+@observed(repository="marks")
+def ids_of_period(*, since: datetime | None, until: datetime | None) -> PeriodIds:
+    """Return the ids between which everything recorded in [since, until) lies."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PERIOD, {"since": since, "until": until})
+        return PeriodIds(*cursor.fetchone())
+
+
+@observed(repository="operations")
+def newest_operation_id() -> int:
+    """Return an id at or above that of every operation there is."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST)
+        return int(cursor.fetchone()[0])
+
+
 def _look(parameters: Mapping[str, Any], window: Window) -> tuple[int | None, int, list[FoundEntry]]:
     with connection.cursor() as cursor:
         cursor.execute(_SEARCH[window.ascending], parameters)
@@ -215,8 +243,8 @@ def _ranges(book_id: int, account_id: int, where: HistoryFilter, window: Window)
     """The ranges of ids (exclusive bounds) in which matches can lie, in the window's order."""
     after, before = window.after, window.before
     if where.since is not None or where.until is not None:
-        low, high = period_bounds(since=where.since, until=where.until)
-        after, before = max(after, low), min(before, high)
+        period = ids_of_period(since=where.since, until=where.until)
+        after, before = max(after, period.entry_after), min(before, period.entry_before)
     if where.effective_since is None and where.effective_until is None:
         return [(after, before)]
     with connection.cursor() as cursor:

@@ -56,6 +56,8 @@ def choose_storage(*, enabled: bool) -> None:
     if not enabled:
         values.ValueClass = _Uncounted
     elif FOLDER_VARIABLE in os.environ:
+        # Also for a command that runs before the supervisor has emptied it, such as migrate.
+        Path(os.environ[FOLDER_VARIABLE]).mkdir(parents=True, exist_ok=True)
         values.ValueClass = values.MultiProcessValue(_ProcessId())  # type: ignore[no-untyped-call]  # the library has no types here
 
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 from accounts.models import Account, AccountChange
 from accounts.money import format_amount
 from ledger import balances
-from ledger.admin import shown
+from ledger.admin import account_acts, shown
+from ledger.admin.fields import query_with
 from ledger.admin.history_form import HistoryForm
 from ledger.limits import CHANGES_SHOWN, CHART_DAYS_SHOWN, HISTORY_ROWS_SHOWN
 from ledger.queries import ID_MAX, Window
@@ -59,11 +60,12 @@ def context(request: HttpRequest, account: Account) -> dict[str, Any]:
         "form": form,
         "rows": _rows(account, found.rows) if found else [],
         "found": found,
-        "older": _query(request, cursor=found.position) if found and found.position is not None else None,
-        "newest": _query(request, cursor=None) if request.GET.get("cursor") else None,
-        "csv": _query(request, cursor=None, format="csv"),
-        "xlsx": _query(request, cursor=None, format="xlsx"),
+        "older": query_with(request, cursor=found.position) if found and found.position is not None else None,
+        "newest": query_with(request, cursor=None) if request.GET.get("cursor") else None,
+        "csv": query_with(request, cursor=None, format="csv"),
+        "xlsx": query_with(request, cursor=None, format="xlsx"),
         "changes": _changes(account),
+        "acts": account_acts.buttons(request, account),
     }
 
 
@@ -177,13 +179,3 @@ def _attribute(account: Account, name: str, value: Any) -> str:
     if name in _AMOUNTS:
         return f"{shown.grouped(int(value), account.unit.exponent)} {account.unit.code}"
     return ", ".join(f"{key}={text}" for key, text in value.items()) if isinstance(value, dict) else str(value)
-
-
-def _query(request: HttpRequest, **changes: Any) -> str:
-    """The address's query with changes; None takes a part away."""
-    query = request.GET.copy()
-    for name, value in changes.items():
-        query.pop(name, None)
-        if value is not None:
-            query[name] = str(value)
-    return f"?{query.urlencode()}"

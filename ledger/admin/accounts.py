@@ -7,7 +7,7 @@ from django.contrib.admin.views.main import ChangeList as DjangoChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.safestring import SafeString
@@ -16,11 +16,15 @@ from unfold.views import ChangeList
 from accounts.admin import BookFilter, InBookAdmin
 from accounts.limits import CODE_CHARACTERS_MAX
 from accounts.models import Account, AccountStatus, Unit
-from ledger.admin import account_page, shown
+from accounts.queries import accounts_page
+from ledger.admin import account_acts, account_page, shown
 from ledger.admin.account_export import export_history
-from ledger.limits import NAMES_FOUND_MAX
+from ledger.admin.acts import require
+from ledger.admin.operation_acts import correct_view
+from ledger.limits import NAMES_FOUND_MAX, SUGGESTIONS_MAX
 from ledger.reports import Standing, standings
 
+BOOK_DIGITS_MAX = 10  # a book's id has 32 bits
 CODE_LAST = "\U0010ffff"  # above every character of a code
 
 
@@ -138,12 +142,53 @@ class AccountAdmin(InBookAdmin):
         """The history of one account as a file."""
         return export_history(request, self._account(request, object_id))
 
-    def get_urls(self) -> list[Any]:
-        """With the export."""
-        export = path(
-            "<path:object_id>/export/", self.admin_site.admin_view(self.export_view), name="accounts_account_export"
+    def status_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponse:
+        """Freeze, open again or close one account."""
+        require(request, account_acts.CHANGE)
+        account = self._account(request, object_id)
+        return account_acts.status_view(request, account, act, site=self.admin_site, opts=self.opts)
+
+    def floor_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Change the floor of one account."""
+        require(request, account_acts.CHANGE)
+        account = self._account(request, object_id)
+        return account_acts.floor_view(request, account, site=self.admin_site, opts=self.opts)
+
+    def correct_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Post a correction that begins with one account."""
+        require(request, account_acts.POST)
+        account = self._account(request, object_id)
+        return correct_view(
+            request, book_id=account.book_id, operation=None, account=account, site=self.admin_site, opts=self.opts
         )
-        return [export, *super().get_urls()]
+
+    def suggest_view(self, request: HttpRequest) -> JsonResponse:
+        """Accounts whose code begins with what is typed, with what a form must know of them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        book, term = request.GET.get("book", ""), request.GET.get("q", "")
+        if not (book.isascii() and book.isdecimal() and len(book) < BOOK_DIGITS_MAX) or "\0" in term:
+            return JsonResponse({"accounts": []})
+        found = accounts_page(
+            book_id=int(book), prefix=term, unit=None, status=None, beyond=None, ascending=True, rows=SUGGESTIONS_MAX
+        )
+        facts = [
+            {"code": a.code, "unit": a.unit.code, "exponent": a.unit.exponent, "status": a.status, "name": a.name}
+            for a in found
+        ]
+        return JsonResponse({"accounts": facts})
+
+    def get_urls(self) -> list[Any]:
+        """With the export and the acts."""
+        view = self.admin_site.admin_view
+        return [
+            path("suggest/", view(self.suggest_view), name="accounts_account_suggest"),
+            path("<path:object_id>/export/", view(self.export_view), name="accounts_account_export"),
+            path("<path:object_id>/correct/", view(self.correct_view), name="accounts_account_correct"),
+            path("<path:object_id>/floor/", view(self.floor_view), name="accounts_account_floor"),
+            path("<path:object_id>/status/<str:act>/", view(self.status_view), name="accounts_account_status"),
+            *super().get_urls(),
+        ]
 
     def _account(self, request: HttpRequest, object_id: str) -> Account:
         account: Account | None = self.get_object(request, object_id)

@@ -1,42 +1,13 @@
 """What a person can ask of an account's history: the form above the table, and the filter it stands for."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 
 from accounts.money import AmountError, ScaleError, check_amount, parse_amount
+from ledger.admin.fields import ReferenceField, choice_field, day_field, midnight, sources, text_field
 from ledger.reports import HistoryFilter
-from security.models import Source
-
-SOURCES_OFFERED_MAX = 200
-
-
-def midnight(day: date) -> datetime:
-    """The moment a day begins, in UTC."""
-    return datetime.combine(day, time.min, UTC)
-
-
-def day_field(label: str) -> forms.DateField:
-    """A day, picked or typed; not so near the ends of the calendar that the day after it would be none."""
-    return forms.DateField(
-        label=label,
-        required=False,
-        widget=forms.DateInput({"type": "date", "class": "pn-input"}),
-        validators=[MinValueValidator(date(2, 1, 1)), MaxValueValidator(date(9998, 12, 31))],
-    )
-
-
-def _text(label: str, placeholder: str = "", length: int = 255) -> forms.CharField:
-    widget = forms.TextInput({"class": "pn-input", "placeholder": placeholder})
-    return forms.CharField(label=label, required=False, max_length=length, widget=widget)
-
-
-def _choice(label: str, *choices: tuple[str, str]) -> forms.ChoiceField:
-    return forms.ChoiceField(
-        label=label, required=False, choices=choices, widget=forms.Select({"class": "pn-input pn-select"})
-    )
 
 
 class HistoryForm(forms.Form):
@@ -44,20 +15,19 @@ class HistoryForm(forms.Form):
 
     since = day_field("From")
     through = day_field("Through")
-    by = _choice("Days are", ("recorded", "as recorded"), ("effective", "as effective"))
-    direction = _choice("Direction", ("", "both"), ("in", "increments"), ("out", "decrements"))
-    least = _text("Amount from", "0.00")
-    most = _text("Amount to", "0.00")
-    source = _choice("Source")
-    key = _text("Key")
-    reference = _text("Metadata", "name=value", length=600)
-    order = _choice("Order", ("", "newest first"), ("asc", "oldest first"))
+    by = choice_field("Days are", ("recorded", "as recorded"), ("effective", "as effective"))
+    direction = choice_field("Direction", ("", "both"), ("in", "increments"), ("out", "decrements"))
+    least = text_field("Amount from", "0.00")
+    most = text_field("Amount to", "0.00")
+    source = choice_field("Source")
+    key = text_field("Key")
+    reference = ReferenceField()
+    order = choice_field("Order", ("", "newest first"), ("asc", "oldest first"))
 
     def __init__(self, data: Any, *, exponent: int) -> None:
         super().__init__(data, auto_id="filter_%s")
         self._exponent = exponent
-        sources = Source.objects.order_by("name", "id").values_list("id", "name")[:SOURCES_OFFERED_MAX]
-        self.fields["source"].choices = [("", "any"), *((str(number), name) for number, name in sources)]  # type: ignore[attr-defined]
+        self.fields["source"].choices = sources()  # type: ignore[attr-defined]
 
     @property
     def chosen(self) -> bool:
@@ -71,16 +41,6 @@ class HistoryForm(forms.Form):
     def clean_most(self) -> int | None:
         """Minor units."""
         return self._minor("most")
-
-    def clean_reference(self) -> dict[str, str] | None:
-        """One member of the metadata."""
-        text = self.cleaned_data["reference"].strip()
-        if not text:
-            return None
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise forms.ValidationError("Write name=value, such as invoice=2024-17.")
-        return {name.strip(): value.strip()}
 
     def filter(self) -> HistoryFilter:
         """The filter of a form without errors; `through` is a whole day."""

@@ -37,6 +37,8 @@ CREATE TABLE public.ledger_operation (
 -- Metadata is searched by containment; operations without it pay nothing.
 CREATE INDEX ledger_operation_metadata ON public.ledger_operation USING gin (metadata jsonb_path_ops) WHERE metadata IS NOT NULL;
 CREATE INDEX ledger_operation_refused_accounts ON public.ledger_operation USING gin (refused_accounts) WHERE refused_accounts IS NOT NULL;
+-- Refusals by time and code, for lists and charts; accepted operations pay nothing.
+CREATE INDEX ledger_operation_refused ON public.ledger_operation (book_id, id, outcome) WHERE outcome <> 'accepted';
 
 -- One row for each key. Source 0 is the ledger itself: its keys (`reversal:ID`) make a reversal happen once.
 CREATE TABLE public.ledger_operation_key (

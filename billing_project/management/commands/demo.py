@@ -22,6 +22,7 @@ from accounts.queries import book_id_of
 from ledger import aggregates, pipeline
 from ledger.contracts import Sender
 from ledger.messages import read_batch
+from security.approval_models import ApprovalThreshold
 from security.clients import create_client, rotate_secret
 from security.models import Client
 
@@ -29,6 +30,7 @@ CLIENT_NAME = "demo"
 ADMIN_NAME = "admin"
 SCOPES = ("accounts:read", "accounts:write", "operations:read", "operations:write")
 HISTORY_DAYS = 60
+ALONE_MINOR = 100_000  # 1,000.00 EUR
 WALLETS = [f"user:{number}:wallet" for number in range(1001, 1009)]
 POINTS = [f"user:{number}:points" for number in range(1001, 1005)]
 
@@ -58,6 +60,12 @@ class Command(BaseCommand):
         )
         user.set_password(password)
         user.save()
+        for kind in (
+            "correction",
+            "reversal",
+            "floor",
+        ):  # so that one person alone can try them; above it a second one approves
+            ApprovalThreshold.objects.get_or_create(kind=kind, unit="EUR", defaults={"above_minor": ALONE_MINOR})
         aggregates.run()
         own = {
             "admin_user": ADMIN_NAME,

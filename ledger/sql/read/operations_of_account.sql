@@ -7,6 +7,7 @@ WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id > %(after)s A
                     AND later.id > e.id AND later.id <= o.entry_last AND later.operation_id = e.operation_id)
   AND (%(source)s::bigint IS NULL OR o.source_id = %(source)s)
   AND (%(key)s::text IS NULL OR o.key = %(key)s)
+  AND (%(kind)s::text IS NULL OR o.kind = %(kind)s)
   AND (%(since)s::timestamptz IS NULL OR o.recorded_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR o.recorded_at < %(until)s)
   AND (%(metadata)s::jsonb IS NULL OR o.metadata @> %(metadata)s)
 ORDER BY e.id {direction} LIMIT %(rows)s
