@@ -8,6 +8,8 @@ from typing import Any
 SCHEDULE: dict[str, dict[str, Any]] = {
     # The age of a mark bounds every tail and, later, the age of the newest seal.
     "ledger-aggregate": {"task": "ledger.tasks.aggregate", "schedule": 1.0, "options": {"expires": 1}},
+    # How old the newest seal is at most; several may run, one works.
+    "ledger-seal": {"task": "ledger.tasks.seal", "schedule": 1.0, "options": {"expires": 1}},
     # The bell of the inbox, in case that a web process could not ring it.
     "ledger-inbox": {"task": "ledger.tasks.drain_inbox", "schedule": 1.0, "options": {"expires": 1}},
     # There are always two partitions ahead; hours would do.

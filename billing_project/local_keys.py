@@ -1,6 +1,6 @@
 """The keys of a development set-up that must not be in the database: made once, kept in the state folder, closed to others.
 
-In production they are given (MAC_KEYS, SEAL_KEY); these are never used there.
+In production they are given (MAC_KEYS, SEAL_KEYS); these are never used there.
 """
 
 import os
@@ -8,12 +8,15 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-_MAC_KEYS = "mac_keys"
+from ledger.sealing.notes import Signer
+
+_MAC_KEYS, _SEAL_KEYS = "mac_keys", "seal_keys"
 
 
 def create(state_dir: Path) -> None:
     """Create what is missing; what is there stays, whoever else creates at the same time."""
     _create(state_dir / _MAC_KEYS, _new_mac_keys())
+    _create(state_dir / _SEAL_KEYS, _new_seal_keys())
 
 
 def mac_keys(state_dir: Path) -> str:
@@ -21,8 +24,17 @@ def mac_keys(state_dir: Path) -> str:
     return _read(state_dir / _MAC_KEYS) or _new_mac_keys()
 
 
+def seal_keys(state_dir: Path) -> str:
+    """Return the keys that sign heads; in a folder without them a key that lasts as long as this process."""
+    return _read(state_dir / _SEAL_KEYS) or _new_seal_keys()
+
+
 def _new_mac_keys() -> str:
     return f"local:{secrets.token_hex(32)}"
+
+
+def _new_seal_keys() -> str:
+    return Signer.generate("localhost").text
 
 
 def _create(path: Path, text: str) -> None:

@@ -41,6 +41,10 @@ env = environ.FileAwareEnv(
     CRITICAL_SCOPES=(list, ["accounts:write"]),
     GROUP_COMMIT=(bool, True),
     MAC_KEYS=(str, ""),
+    SEAL_KEYS=(str, ""),
+    SEAL_RETIRED_KEYS=(list, []),
+    SEAL_ORIGIN=(str, ""),
+    SEAL_DIRECTORIES=(list, []),
     METRICS=(bool, True),
     METRICS_TOKEN=(str, ""),
     METRICS_PORT=(int, 0),
@@ -65,6 +69,15 @@ if not SECRET_KEY:
 MAC_KEYS = env("MAC_KEYS") or ("" if PRODUCTION else local_keys.mac_keys(STATE_DIR))
 if not MAC_KEYS:
     raise ImproperlyConfigured("MAC_KEYS (or MAC_KEYS_FILE) must be set when ENVIRONMENT is 'production'.")
+# The keys that sign the heads of the chain, and public keys that did once (ledger.sealing.signing).
+SEAL_ORIGIN = env("SEAL_ORIGIN") or ("" if PRODUCTION else "localhost")
+SEAL_KEYS = env("SEAL_KEYS") or ("" if PRODUCTION else local_keys.seal_keys(STATE_DIR))
+SEAL_RETIRED_KEYS = env("SEAL_RETIRED_KEYS")
+SEAL_DIRECTORIES = [Path(folder) for folder in env("SEAL_DIRECTORIES")] or [STATE_DIR / "checkpoints"]
+if not (SEAL_KEYS and SEAL_ORIGIN):
+    raise ImproperlyConfigured(
+        "SEAL_KEYS (or SEAL_KEYS_FILE) and SEAL_ORIGIN must be set when ENVIRONMENT is 'production'."
+    )
 # Older keys that sessions and second factors made under them are still good with.
 SECRET_KEY_FALLBACKS = env("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env("ALLOWED_HOSTS")

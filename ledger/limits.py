@@ -103,3 +103,21 @@ NAMES_FOUND_MAX = 1_000
 EXPORT_ROWS_MAX = 2_000_000
 XLSX_ROWS_MAX = 1_000_000
 EXPORT_ROWS_PER_READ = 2_000
+
+# --- The seal
+# One block: about 50 ms of work, so the transaction that appends it is short, and 160 kB of leaf hashes.
+BLOCK_OPERATIONS_MAX = 5_000
+# How many blocks one run may append to one book, so that the other books get their turn.
+BLOCKS_PER_RUN_MAX = 200
+# Silence is visible: after so long without a block an empty one is sealed.
+HEARTBEAT_SECONDS = 600.0
+# Complete subtrees are stored at every so many-th level.
+NODE_LEVELS = 6
+# Entries of neighbouring operations that lie no further apart are read in one range.
+ENTRY_GAP_IDS_MAX = 64
+# How many heads one run may publish to one folder; a folder that was away is made good in a few runs.
+PUBLICATIONS_PER_RUN_MAX = 500
+# The pace of the loop, and of beat: what bounds the age of the newest seal.
+SEAL_PERIOD_SECONDS = 1.0
+# After a restore ids go on this much higher, so that no new operation gets an id that a lost receipt names.
+IDS_SKIPPED_AFTER_RESTORE = 1_000_000

@@ -184,3 +184,130 @@ class OpenMark(Table):
 
     def __str__(self) -> str:
         return f"open mark {self.xid}"
+
+
+class SealBlock(AppendOnlyModel):
+    """One run of the sealer: a header and the operations above `from_id` up to `to_id`, as leaves of the book's tree."""
+
+    # Unique within a book only: Django needs one column, and every look-up here names the book as well.
+    number = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    incarnation = models.IntegerField()
+    previous_size = models.BigIntegerField()
+    size = models.BigIntegerField()
+    previous_root = models.BinaryField()
+    root = models.BinaryField()
+    from_id = models.BigIntegerField()
+    to_id = models.BigIntegerField()
+    count = models.IntegerField()
+    sealed_at = models.DateTimeField()
+    header = models.BinaryField()
+    leaf_hashes = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_seal_block"
+
+    def __str__(self) -> str:
+        return f"block {self.number}"
+
+
+class SealNode(Table):
+    """The root of a complete subtree of a book's tree."""
+
+    index = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_seal_node"
+
+    def __str__(self) -> str:
+        return f"node {self.index}"
+
+
+class SealQuarantine(AppendOnlyModel):
+    """An operation without a valid code: it is no leaf."""
+
+    operation_id = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    block_number = models.BigIntegerField()
+    reason = models.TextField()
+    found_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_seal_quarantine"
+
+    def __str__(self) -> str:
+        return f"operation {self.operation_id}"
+
+
+class SealCheckpoint(AppendOnlyModel):
+    """A signed head of a book's chain."""
+
+    size = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    incarnation = models.IntegerField()
+    note = models.TextField()
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_seal_checkpoint"
+
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
+
+
+class SealCosignature(AppendOnlyModel):
+    """What a witness signed under a checkpoint."""
+
+    size = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    witness = models.TextField()
+    line = models.TextField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_seal_cosignature"
+
+    def __str__(self) -> str:
+        return f"{self.witness} at {self.size}"
+
+
+class SealPublication(AppendOnlyModel):
+    """That a checkpoint has arrived outside of the database."""
+
+    size = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    sink = models.TextField()
+    published_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_seal_publication"
+
+    def __str__(self) -> str:
+        return f"{self.size} at {self.sink}"
+
+
+class Verification(AppendOnlyModel):
+    """One step of a verification: asked for, under way, or done with its report."""
+
+    id = models.BigIntegerField(primary_key=True)
+    run = models.UUIDField()
+    mode = models.TextField()
+    state = models.TextField()
+    noted_at = models.DateTimeField()
+    done = models.BigIntegerField()
+    total = models.BigIntegerField()
+    exit_code = models.SmallIntegerField(null=True)
+    report = models.JSONField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_verification"
+
+    def __str__(self) -> str:
+        return f"verification {self.run}"

@@ -5,6 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from ledger import aggregates, inbox, partitions
+from ledger.sealing import sealer
 
 
 @shared_task(name="ledger.tasks.aggregate")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -23,3 +24,9 @@ def add_partitions(**_unknown: Any) -> None:
 def drain_inbox(**_unknown: Any) -> None:
     """Post what waits in the inbox."""
     inbox.drain()
+
+
+@shared_task(name="ledger.tasks.seal")  # type: ignore[untyped-decorator]  # Celery has no types
+def seal(**_unknown: Any) -> None:
+    """Seal what has become safe, sign the heads and publish them."""
+    sealer.run()

@@ -29,6 +29,7 @@ from accounts.queries import AccountFacts, account_by_code, facts_by_code, units
 from ledger import aggregates, balances, grid, messages, pipeline, queries
 from ledger.account_changes import change_account
 from ledger.contracts import KEY_REUSED, Message, Receipt, Sender
+from ledger.sealing import publication, sealer
 from security.models import Source
 
 # (key, entries, outcome), and for an operation that says more (effective_at, description, metadata) a fourth member.
@@ -176,6 +177,22 @@ class Page:
             # A writer of another test process holds the mark back: transaction ids belong to the whole server.
             assert time.monotonic() < deadline, "the marks do not close"
             time.sleep(0.01)
+
+    def seal(self) -> list[int]:
+        """Seal all that is recorded by now; return how many operations each block has."""
+        newest = self.query("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ledger_operation_id_seq")[0][0]
+        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        while (safe := self._safe_operation_id()) < newest:
+            assert time.monotonic() < deadline, "the marks do not close"
+            time.sleep(0.01)
+        book = Book.objects.get(id=self.book_id)
+        sealed = sealer.seal(book=book, safe_id=safe)
+        publication.publish(book=book)
+        return sealed
+
+    def _safe_operation_id(self) -> int:
+        aggregates.marks.take_and_close()
+        return int(self.query("SELECT coalesce(max(operation_id), 0) FROM ledger_mark")[0][0])
 
     def forget_cached(self, *accounts: str) -> None:
         """Drop what the grid holds of accounts."""

@@ -154,6 +154,7 @@ def test_it_closes_its_files_to_other_users(started: tuple[Path, Addresses]) -> 
         "log": 0o700,
         "mac_keys": 0o600,
         "postgresql": 0o700,
+        "seal_keys": 0o600,
         "secret_key": 0o600,
         "servers.json": 0o600,
         "valkey": 0o700,

@@ -1,0 +1,76 @@
+"""`manage.py seal`: seal once or in a loop, tell where the chains stand, begin a new incarnation after a restore, make a key."""
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
+
+from accounts.models import Book
+from accounts.queries import book_id_of
+from ledger.limits import SEAL_PERIOD_SECONDS
+from ledger.sealing import incarnations, sealer, signing, status
+from ledger.sealing.notes import KeyTextError, Signer
+from ledger.sealing.sealer import SealRefused
+
+
+class Command(BaseCommand):
+    """Parses, makes one call of ledger.sealing, prints."""
+
+    help = "Seal what has become safe, once; with --loop every second until interrupted."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Without an option it seals once."""
+        acts = parser.add_mutually_exclusive_group()
+        acts.add_argument("--loop", action="store_true", help="seal every second")
+        acts.add_argument("--status", action="store_true", help="tell where each chain stands, and who holds it back")
+        acts.add_argument("--new-incarnation", action="store_true", help="go on after a restore; needs --reason")
+        acts.add_argument("--new-key", action="store_true", help="print a new private key for SEAL_KEYS")
+        parser.add_argument("--reason", help="why there is a new incarnation; it is sealed")
+        parser.add_argument("--book", default="main", help="the book of a new incarnation (default main)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Do it; a refusal becomes one sentence and exit code 1."""
+        try:
+            if options["new_key"]:
+                self.stdout.write(Signer.generate(signing.key_name()).text)
+            elif options["new_incarnation"]:
+                self._open(options["book"], options["reason"])
+            elif options["status"]:
+                for line in status.lines():
+                    self.stdout.write(line)
+            elif options["loop"]:
+                self._loop()
+            else:
+                self._once()
+        except (SealRefused, KeyTextError) as error:
+            raise CommandError(str(error)) from None
+
+    def _once(self) -> None:
+        run = sealer.run()
+        self.stdout.write(f"{run.operations} operations in {run.blocks} blocks.")
+        if run.refused:
+            raise CommandError(" ".join(f"{book}: {reason}" for book, reason in run.refused.items()))
+
+    def _loop(self) -> None:
+        due = time.monotonic()
+        while True:
+            due = max(due + SEAL_PERIOD_SECONDS, time.monotonic())
+            try:
+                sealer.run()
+            except OperationalError as error:  # the database is away or slow: the next run makes it good
+                self.stderr.write(str(error))
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _open(self, name: str, reason: str | None) -> None:
+        if not (reason or "").strip():
+            raise CommandError("A new incarnation needs --reason; it becomes part of the chain.")
+        try:
+            book = Book(id=book_id_of(name), name=name)
+        except Book.DoesNotExist:
+            raise CommandError(f"There is no book {name}.") from None
+        loss = incarnations.open_new(book=book, reason=str(reason))
+        self.stdout.write(
+            f"Published were {loss.published.size} leaves; the last common size is {loss.common_size}. What lies between"
+            " is lost: whoever has receipts of it can enter those operations again."
+        )

@@ -1,0 +1,127 @@
+"""Reads of the chain: its head, the block of an operation or of a leaf, and the hashes that proofs are made of.
+
+Nothing here writes. A proof never reads all: a hash of a complete subtree is stored, or is folded from at most 32 stored ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+from ledger.limits import NODE_LEVELS
+from ledger.models import SealBlock
+from ledger.sealing import tree
+from ledger.sealing.tree import EMPTY_ROOT, HASH_BYTES, Frontier, Node, NodeHashes
+
+# A block has a leaf at least, so what overlaps n leaves is among the n blocks from the first of them on.
+_LEAVES = """
+    SELECT r.place, b.previous_size,
+           substring(b.leaf_hashes FROM (greatest(r.first - b.previous_size, 0) * 32 + 1)::int
+                                   FOR ((least(r.last, b.size) - greatest(r.first, b.previous_size)) * 32)::int)
+    FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY r(first, last, place)
+    CROSS JOIN LATERAL (SELECT x.previous_size, x.size, x.leaf_hashes FROM public.ledger_seal_block x
+                        WHERE x.book_id = %(book)s AND x.size > r.first ORDER BY x.size LIMIT r.last - r.first) b
+    WHERE b.previous_size < r.last ORDER BY r.place, b.previous_size
+"""
+_NODES = """
+    SELECT r.place, n.hash
+    FROM unnest(%(levels)s::int[], %(firsts)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY r(level, first, last, place)
+    CROSS JOIN LATERAL (SELECT x.index, x.hash FROM public.ledger_seal_node x
+                        WHERE x.book_id = %(book)s AND x.level = r.level AND x.index >= r.first AND x.index < r.last
+                        OFFSET 0) n
+    ORDER BY r.place, n.index
+"""
+
+
+class ChainDamaged(LookupError):  # noqa: N818 - what was found, not what failed
+    """A hash that the chain must have is not there: somebody removed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain: its newest block's number, incarnation, size, root, and the id up to which it covers."""
+
+    number: int = 0
+    incarnation: int = 1
+    size: int = 0
+    root: bytes = EMPTY_ROOT
+    to_id: int = 0
+
+
+def head(*, book_id: int) -> Head:
+    """Return the end of a book's chain."""
+    block = SealBlock.objects.filter(book_id=book_id).defer("leaf_hashes").order_by("-number").first()
+    if block is None:
+        return Head()
+    return Head(block.number, block.incarnation, block.size, bytes(block.root), block.to_id)
+
+
+def block_of_operation(*, book_id: int, operation_id: int) -> SealBlock | None:
+    """Return the block that covers an operation, with its leaf hashes; None while it is not sealed."""
+    found: SealBlock | None = (
+        SealBlock.objects.filter(book_id=book_id, to_id__gte=operation_id).order_by("to_id", "number").first()
+    )
+    return found if found is not None and found.from_id < operation_id else None
+
+
+def frontier(*, book_id: int, size: int) -> Frontier:
+    """Return what the tree of so many leaves goes on from. Raises ChainDamaged."""
+    return Frontier(size, tuple(node_hashes(book_id=book_id)(tree.decompose(0, size))))
+
+
+def node_hashes(*, book_id: int) -> NodeHashes:
+    """Return the reader of a book's subtree hashes; it makes two statements for any number of nodes. Raises ChainDamaged."""
+
+    def read(nodes: Sequence[Node]) -> Sequence[bytes]:
+        stored = [_stored(node) for node in nodes]
+        ranges = _read_leaves(book_id, stored) | _read_nodes(book_id, stored)
+        hashes = []
+        for wanted in stored:
+            found = ranges[wanted]
+            if len(found) != wanted[2] - wanted[1]:
+                raise ChainDamaged(f"The chain lacks hashes of level {wanted[0]} from {wanted[1]} on.")
+            hashes.append(tree.root(found))
+        return hashes
+
+    return read
+
+
+# A stored level, and the range of its indexes that a node is folded from.
+_Range = tuple[int, int, int]
+
+
+def _stored(node: Node) -> _Range:
+    stored = node.level - node.level % NODE_LEVELS
+    below = node.level - stored
+    return stored, node.start >> stored, (node.start >> stored) + (1 << below)
+
+
+def _read_leaves(book_id: int, ranges: Sequence[_Range]) -> dict[_Range, list[bytes]]:
+    wanted = [part for part in dict.fromkeys(ranges) if part[0] == 0]
+    found: dict[_Range, list[bytes]] = {part: [] for part in wanted}
+    if wanted:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _LEAVES,
+                {"book": book_id, "firsts": [part[1] for part in wanted], "lasts": [part[2] for part in wanted]},
+            )
+            for place, _, piece in cursor.fetchall():
+                found[wanted[place - 1]] += split(bytes(piece))
+    return found
+
+
+def _read_nodes(book_id: int, ranges: Sequence[_Range]) -> dict[_Range, list[bytes]]:
+    wanted = [part for part in dict.fromkeys(ranges) if part[0] > 0]
+    found: dict[_Range, list[bytes]] = {part: [] for part in wanted}
+    if wanted:
+        levels, firsts, lasts = (list(column) for column in zip(*wanted, strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(_NODES, {"book": book_id, "levels": levels, "firsts": firsts, "lasts": lasts})
+            for place, hashed in cursor.fetchall():
+                found[wanted[place - 1]].append(bytes(hashed))
+    return found
+
+
+def split(hashes: bytes) -> list[bytes]:
+    """Return the hashes that lie behind each other in one value."""
+    return [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]

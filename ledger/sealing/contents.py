@@ -1,0 +1,202 @@
+"""What lies in a range of a book's operations: their leaf hashes, control totals, and those without a valid code.
+
+The sealer makes leaves of it, verification compares them with the leaves that were made; both read it here, so that they cannot
+disagree. The texts of leaves are made by SQL (sql/read/leaf_parts.sql), the rest here; leaves.py is the reference for both.
+"""
+
+import gc
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+from accounts.models import Book
+from appendonly.sqlfiles import read_sql
+from ledger.limits import ENTRY_GAP_IDS_MAX
+from ledger.sealing import mac
+from ledger.sealing.leaves import AccountTexts, UnitTotals, account_texts, quoted
+
+NO_CODE, BAD_CODE, UNREADABLE = "no_code", "bad_code", "unreadable"
+
+_OPERATIONS = read_sql("ledger/sql/read/leaf_parts.sql")
+_ENTRIES = read_sql("ledger/sql/read/entries_in_ranges.sql")
+_ACCOUNTS = """
+    SELECT a.id, a.code, u.code, u.exponent FROM public.accounts_account a JOIN public.accounts_unit u ON u.id = a.unit_id
+    WHERE a.book_id = %s AND a.id = ANY (%s)
+"""
+
+# One operation of a range: id, the two texts of its leaf, what its code covers, code, key name, first and last entry.
+_Row = tuple[int, bytes | None, bytes | None, bytes, bytes | None, str | None, int | None, int | None]
+# The texts of one entry: as the leaf and as the code have it; then its account and its amount.
+_EntryTexts = tuple[str, str, int, str]
+
+
+@dataclass
+class Accounts:
+    """The texts of a book's accounts, read when first met; as old as its owner, so verification makes its own."""
+
+    book_id: int
+    texts: dict[int, AccountTexts] = field(default_factory=dict)
+    exponents: dict[str, int] = field(default_factory=dict)
+
+    def learn(self, ids: set[int]) -> None:
+        """Read those that are not known yet."""
+        missing = ids - self.texts.keys()
+        if missing:
+            with connection.cursor() as cursor:
+                cursor.execute(_ACCOUNTS, (self.book_id, list(missing)))
+                for account_id, code, unit, exponent in cursor.fetchall():
+                    self.texts[account_id] = account_texts(code, unit)
+                    self.exponents[unit] = exponent
+        for unknown in ids - self.texts.keys():  # a row without its account: the leaf says so, and so it will not match
+            self.texts[unknown] = account_texts(f"?{unknown}", "?")
+            self.exponents.setdefault("?", 0)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was read of a range, up to `to_id`; `more` tells whether the range goes on behind it."""
+
+    to_id: int
+    more: bool
+    operations: Sequence[_Row]
+    entries: Sequence[tuple[int, int, int, str]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The operations of a range in id order, beside their leaf hashes; `forged` maps those without a valid code to the reason."""
+
+    ids: list[int]
+    leaf_hashes: list[bytes]
+    totals: tuple[UnitTotals, ...]
+    forged: Mapping[int, str]
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Keep the garbage collector away while a hundred thousand short-lived tuples come and go: none is part of a cycle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def read_ahead(*, book: Book, from_id: int, to_id: int, rows: int) -> Iterator[Rows]:
+    """Yield what lies above from_id up to to_id, so many operations at a time; while one part is used, the next is read."""
+    part = _read(book, from_id, to_id, rows)
+    if not part.more:
+        yield part
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="seal-reader") as reader:
+        try:
+            while part.more:
+                following = reader.submit(_read, book, part.to_id, to_id, rows)
+                yield part
+                part = following.result()
+            yield part
+        finally:
+            reader.submit(connection.close)
+
+
+def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = frozenset()) -> Contents:
+    """Return what rows contain; `excluded` operations are no leaves and count in no total, but their codes are judged."""
+    accounts.learn({entry[2] for entry in rows.entries})
+    texts = accounts.texts
+    by_operation: defaultdict[int, list[_EntryTexts]] = defaultdict(list)
+    for operation_id, entry_id, account_id, amount in rows.entries:
+        account = texts[account_id]
+        by_operation[operation_id].append(
+            (f'{account.before}{amount}","id":"{entry_id}{account.after}', f"{account_id}:{amount}", account_id, amount)
+        )
+    keys = mac.keys()
+    sha256 = hashlib.sha256
+    ids, hashes, forged = [], [], {}
+    amounts: defaultdict[str, list[str]] = defaultdict(list)
+    for operation_id, before, after, head, code, key_name, first, _ in rows.operations:
+        entries = by_operation.get(operation_id, ()) if first is not None else ()
+        key = keys.get(key_name or "")
+        if before is None or after is None:
+            forged[operation_id] = UNREADABLE
+        elif key is None or code is None:
+            forged[operation_id] = NO_CODE
+        elif first is None:
+            if key.of_message(head) != code[: mac.HALF_BYTES]:
+                forged[operation_id] = BAD_CODE
+        elif (
+            key.of_entries(head, b"\x01" + ";".join([entry[1] for entry in entries]).encode()) != code[mac.HALF_BYTES :]
+        ):
+            forged[operation_id] = BAD_CODE
+        if operation_id in excluded:
+            continue
+        ids.append(operation_id)
+        hashes.append(
+            sha256(
+                b"".join((b"\0", before or b"", ",".join([entry[0] for entry in entries]).encode(), after or b""))
+            ).digest()
+        )
+        for entry in entries:
+            amounts[texts[entry[2]].unit].append(entry[3])
+    return Contents(ids, hashes, _totals(amounts, accounts.exponents), forged)
+
+
+def leaf_of(*, book: Book, operation_id: int) -> bytes | None:
+    """Return the leaf of one operation as its rows make it now, or None where there is no such operation."""
+    rows = _read(book, operation_id - 1, operation_id, 1)
+    if not rows.operations:
+        return None
+    accounts = Accounts(book.id)
+    accounts.learn({entry[2] for entry in rows.entries})
+    _, before, after, *_ = rows.operations[0]
+    texts = []
+    for owner, entry_id, account_id, amount in rows.entries:
+        account = accounts.texts[account_id]
+        if owner == operation_id:
+            texts.append(f'{account.before}{amount}","id":"{entry_id}{account.after}')
+    return (before or b"") + ",".join(texts).encode() + (after or b"")
+
+
+def _read(book: Book, from_id: int, to_id: int, rows: int) -> Rows:
+    connection.ensure_connection()
+    raw: psycopg.Connection[Any] = connection.connection
+    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        cursor.execute(_OPERATIONS, (quoted(book.name), book.id, from_id, to_id, rows + 1), prepare=True, binary=True)
+        operations: list[_Row] = cursor.fetchall()
+        more = len(operations) > rows
+        del operations[rows:]
+        ranges = _entry_ranges(operations)
+        found: list[tuple[int, int, int, str]] = []
+        if ranges:
+            firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
+            cursor.execute(_ENTRIES, (firsts, lasts, book.id), prepare=True, binary=True)
+            found = cursor.fetchall()
+    return Rows(operations[-1][0] if more else to_id, more, operations, found)
+
+
+def _entry_ranges(operations: Sequence[_Row]) -> list[tuple[int, int]]:
+    """Merge what operations say of where their entries lie into few ranges, with small gaps; a slow poster's lie far behind."""
+    ranges: list[tuple[int, int]] = []
+    for first, last in sorted((row[6], row[7]) for row in operations if row[6] is not None and row[7] is not None):
+        if ranges and first <= ranges[-1][1] + ENTRY_GAP_IDS_MAX:
+            ranges[-1] = (ranges[-1][0], max(ranges[-1][1], last))
+        else:
+            ranges.append((first, last))
+    return ranges
+
+
+def _totals(amounts: Mapping[str, list[str]], exponents: Mapping[str, int]) -> tuple[UnitTotals, ...]:
+    totals = []
+    for unit, texts in sorted(amounts.items()):
+        numbers = [int(text) for text in texts]
+        increments = sum(number for number in numbers if number > 0)
+        totals.append(UnitTotals(unit, exponents[unit], len(numbers), increments, increments - sum(numbers)))
+    return tuple(totals)
