@@ -14,6 +14,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "ledger-inbox": {"task": "ledger.tasks.drain_inbox", "schedule": 1.0, "options": {"expires": 1}},
     # There are always two partitions ahead; hours would do.
     "ledger-partitions": {"task": "ledger.tasks.add_partitions", "schedule": 600.0, "options": {"expires": 600}},
+    # One point of every chart; the rates over one, five and fifteen minutes are taken from these as well.
+    "metrics-sample": {"task": "metrics.tasks.sample", "schedule": 60.0, "options": {"expires": 60}},
     # Expired tokens are of no use to anybody.
     "security-expired-tokens": {
         "task": "security.tasks.clear_expired_tokens",

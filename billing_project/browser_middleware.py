@@ -16,7 +16,7 @@ from django_otp.middleware import OTPMiddleware
 from django_prometheus.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
 
 # Calls of these paths never read a cookie, so there is no session to load and nothing to forge.
-_API = ("/api/v1/", "/livez", "/readyz", "/metrics")
+_API = ("/api/v1/", "/api/private/v1/", "/livez", "/readyz", "/metrics")
 
 
 class _ForBrowsers:

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from billing_project.api_schema import DocsView, SchemaView
 from billing_project.health import livez, readyz
+from billing_project.private_urls import urlpatterns as private_routes
 from billing_project.scrape import scrape
 from ledger.api.urls import urlpatterns as ledger_routes
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(ledger_routes)),
     path("api/v1/books/<slug:book>/", include((ledger_routes, "book"))),
+    path("api/private/v1/", include(private_routes)),
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
     path("livez", livez, name="livez"),

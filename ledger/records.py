@@ -12,7 +12,10 @@ from metrics.repository import observed
 _COUNT = "SELECT public.ledger_count_records_v1(%b::int, %b::bigint)"
 _COUNTS = """
     SELECT coalesce(b.name, ''), c.repository, c.records FROM ledger_record_count c
-    LEFT JOIN accounts_book b ON b.id = c.book_id ORDER BY c.repository, c.book_id
+    LEFT JOIN accounts_book b ON b.id = c.book_id
+    UNION ALL
+    SELECT b.name, 'inbox', (SELECT count(*) FROM ledger_inbox i WHERE i.book_id = b.id) FROM accounts_book b
+    ORDER BY 2, 1
 """
 _DRIFT = read_sql("ledger/sql/read/record_drift.sql")
 
@@ -33,7 +36,7 @@ def count(*, book_id: int) -> None:
 
 @observed(repository="records")
 def counts() -> list[Count]:
-    """Return every count; exact up to about the newest mark."""
+    """Return every count; exact up to about the newest mark. The inbox is a queue and short: it is counted now."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS)
         return [Count(*row) for row in cursor.fetchall()]

@@ -12,3 +12,10 @@ class MetricsConfig(AppConfig):
     """Instruments, their exposition and their history."""
 
     name = "metrics"
+
+    def ready(self) -> None:
+        """Hand in what is read when somebody scrapes."""
+        from metrics.exposition import provide  # noqa: PLC0415 - its collectors read the database, which is ready only now
+        from metrics.records import RecordsCollector  # noqa: PLC0415
+
+        provide(RecordsCollector())

@@ -35,3 +35,23 @@ NOT_OBSERVED = {
     "security.approvals.register": "names a handler when the apps start; stores nothing",
     "security.approvals.state_of": "a rule about a record that was read",
 }
+
+# The tables of each repository, for bytes on disk and, where no app counts the records, for the statistics of the first of them.
+TABLES = {
+    "account_changes": ("accounts_account_change",),
+    "accounts": ("accounts_account",),
+    "approvals": ("security_approval", "security_approval_decision", "security_approval_effect"),
+    "books": ("accounts_book",),
+    "clients": ("security_client",),
+    "entries": ("ledger_entry",),
+    "inbox": ("ledger_inbox",),
+    "keys": ("ledger_operation_key",),
+    "marks": ("ledger_mark", "ledger_open_mark"),
+    "operations": ("ledger_operation",),
+    "samples": ("metrics_sample",),
+    "snapshots": ("ledger_snapshot",),
+    "sources": ("security_source",),
+    "tokens": ("oauth2_provider_accesstoken",),
+    "turnover": ("ledger_turnover",),
+    "units": ("accounts_unit",),
+}

@@ -13,6 +13,7 @@ TABLES = {
     "turnover": "SELECT count(*) FROM ledger_turnover WHERE book_id = %s",
     "accounts": "SELECT count(*) FROM accounts_account WHERE book_id = %s",
     "account_changes": "SELECT count(*) FROM accounts_account_change WHERE book_id = %s",
+    "inbox": "SELECT count(*) FROM ledger_inbox WHERE book_id = %s",
 }
 
 
