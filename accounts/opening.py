@@ -16,6 +16,7 @@ from accounts.limits import CODE_CHARACTERS_MAX
 from accounts.models import Account, Unit
 from accounts.queries import units_by_code
 from metrics.repository import observed
+from security.rights import Action, Rights
 
 
 class Opened(StrEnum):
@@ -25,11 +26,13 @@ class Opened(StrEnum):
     EXISTS = "exists"
     ACCOUNT_EXISTS = "account_exists"
     UNIT_UNKNOWN = "unit_unknown"
+    FORBIDDEN_ACCOUNT = "forbidden_account"
 
 
 OPENED_SENTENCES = {
     Opened.ACCOUNT_EXISTS: "An account of this code exists in this book, with other attributes.",
     Opened.UNIT_UNKNOWN: "There is no such unit.",
+    Opened.FORBIDDEN_ACCOUNT: "The sender has no grant to open such an account.",
 }
 
 
@@ -52,14 +55,23 @@ def is_account_code(code: str) -> bool:
 
 
 @observed(repository="accounts")
-def open_accounts(*, book_id: int, source_id: int, accounts: Sequence[NewAccount]) -> list[Opened]:
-    """Open accounts and return one result for each, in input order. Codes have passed is_account_code."""
+def open_accounts(
+    *, book_id: int, source_id: int, accounts: Sequence[NewAccount], rights: Rights | None = None
+) -> list[Opened]:
+    """Open accounts and return one result for each, in input order. Codes have passed is_account_code.
+
+    `rights` are what the sender's grants allow, None where grants do not bind it.
+    """
+    allowed = [rights is None or rights.allows(Action.OPEN, account.code, account.unit) for account in accounts]
     units = units_by_code(codes={account.unit for account in accounts})
-    openable = [account for account in accounts if account.unit in units]
+    openable = [account for account, may in zip(accounts, allowed, strict=True) if may and account.unit in units]
     rows = iter(_open(book_id, source_id, openable, units))
     results = []
     ids = []
-    for account in accounts:
+    for account, may in zip(accounts, allowed, strict=True):
+        if not may:
+            results.append(Opened.FORBIDDEN_ACCOUNT)
+            continue
         if account.unit not in units:
             results.append(Opened.UNIT_UNKNOWN)
             continue

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import Q
 
 from accounts.limits import KNOWN_ACCOUNTS_CACHED_MAX
 from accounts.models import Account, Book, Unit
@@ -86,12 +87,29 @@ def account_by_code(*, book_id: int, code: str) -> Account:
 
 @observed(repository="accounts")
 def accounts_page(
-    *, book_id: int, prefix: str, unit: str | None, status: str | None, beyond: str | None, ascending: bool, rows: int
+    *,
+    book_id: int,
+    prefix: str,
+    unit: str | None,
+    status: str | None,
+    beyond: str | None,
+    ascending: bool,
+    rows: int,
+    places: Collection[tuple[str, str]] | None = None,
 ) -> list[Account]:
-    """Return one page of a book's accounts by code (byte order), beyond a code in the given direction."""
+    """Return one page of a book's accounts by code (byte order), beyond a code in the given direction.
+
+    `places` are the (prefix, unit) within which the reader may look, an empty unit for every unit; None for everywhere.
+    """
     accounts = Account.objects.select_related("unit", "book").filter(book_id=book_id)
     if prefix:  # a range, so that the unique key serves it
         accounts = accounts.filter(code__gte=prefix, code__lt=prefix + "\U0010ffff")
+    if places is not None:
+        anywhere = Q(pk__in=[])
+        for beginning, only in places:
+            within = Q(code__gte=beginning, code__lt=beginning + "\U0010ffff")
+            anywhere |= within & Q(unit__code=only) if only else within
+        accounts = accounts.filter(anywhere)
     if unit is not None:
         accounts = accounts.filter(unit__code=unit)
     if status is not None:

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from security.rights import Rights
+
 ACCEPTED = "accepted"
 KEY_REUSED = "key_reused"
 
@@ -39,6 +41,8 @@ class Refusal(StrEnum):
     UNBALANCED = "unbalanced"
     TOO_MANY_ENTRIES = "too_many_entries"
     BELOW_FLOOR = "below_floor"
+    FORBIDDEN_ACCOUNT = "forbidden_account"
+    LIMIT_EXCEEDED = "limit_exceeded"
     ALREADY_REVERSED = "already_reversed"
     NOT_REVERSIBLE = "not_reversible"
     BATCH_REFUSED = "batch_refused"
@@ -53,6 +57,8 @@ REFUSAL_SENTENCES = {
     Refusal.UNBALANCED: "The entries of a group operation must add up to zero for each unit.",
     Refusal.TOO_MANY_ENTRIES: "An operation has at most 1,000 entries.",
     Refusal.BELOW_FLOOR: "The operation would take an account below its floor.",
+    Refusal.FORBIDDEN_ACCOUNT: "The sender has no grant for what an entry does to its account.",
+    Refusal.LIMIT_EXCEEDED: "An amount, or the sum of the day, is above what the sender's grant allows.",
     Refusal.ALREADY_REVERSED: "The operation was reversed before.",
     Refusal.NOT_REVERSIBLE: "A reversal or a refused operation cannot be reversed.",
     Refusal.BATCH_REFUSED: "Another operation of the batch was refused, and the batch asked for all or nothing.",
@@ -80,7 +86,8 @@ class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 class Sender(msgspec.Struct, frozen=True, gc=False):
     """Who sent a request, when it was received, and where it came from, as far as that is known.
 
-    `traceparent` is the caller's (W3C), `signature` the evidence of a signed request.
+    `traceparent` is the caller's (W3C), `signature` the evidence of a signed request. `rights` are what the sender's grants
+    allow, None where grants do not bind it.
     """
 
     source_id: int
@@ -89,6 +96,7 @@ class Sender(msgspec.Struct, frozen=True, gc=False):
     request_id: str | None = None
     traceparent: str | None = None
     signature: str | None = None
+    rights: Rights | None = None
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -96,7 +104,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     `message_hash` is SHA-256 over the kind and the canonical form (RFC 8785) of the content: the fingerprint of the request.
     `reverses` is the operation to reverse, for a reversal; `inbox_id` the inbox row that the message leaves when it is posted.
-    `request_id`, `traceparent` and `signature` are its sender's.
+    `request_id`, `traceparent`, `signature` and `rights` are its sender's.
     """
 
     source_id: int
@@ -113,6 +121,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     request_id: str | None = None
     traceparent: str | None = None
     signature: str | None = None
+    rights: Rights | None = None
 
 
 class KnownAccount(msgspec.Struct, frozen=True, gc=False):
@@ -136,15 +145,25 @@ class Original(msgspec.Struct, frozen=True, gc=False):
     """The operation that a reversal names, as far as reversing it needs."""
 
     id: int
+    source_id: int
     reversible: bool
     entries: tuple[PostedEntry, ...] = ()
 
 
+class Spending(msgspec.Struct, frozen=True, gc=False):
+    """What an operation takes of a grant's sum per day, and that sum, in minor units."""
+
+    grant_id: int
+    amount_minor: int
+    day_max_minor: int
+
+
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """A message converted: entries as (account, minor units), or the code that refuses it."""
+    """A message converted: entries as (account, minor units) and what they take of sums per day, or the code that refuses it."""
 
     entries: tuple[tuple[KnownAccount, int], ...] = ()
     refusal: Refusal | None = None
+    spendings: tuple[Spending, ...] = ()
 
 
 class Macs(msgspec.Struct, frozen=True, gc=False):

@@ -1,22 +1,32 @@
 """Conversion: a message becomes entries in minor units, or the code that refuses it. Pure: facts in, draft out.
 
-It judges against the ledger's unchanging facts only (which accounts there are and what they count); what changes (status,
-floors, whether a reversal was made) the posting statement decides.
+It judges against the ledger's unchanging facts only (which accounts there are and what they count) and the sender's grants;
+what changes (status, floors, sums per day, whether a reversal was made) the posting statement decides.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 
 from accounts.money import ScaleError, parse_amount
+from ledger.authorization import forbids, is_hidden, within_limits
 from ledger.contracts import Draft, Kind, KnownAccount, Message, Original, Refusal
 from ledger.limits import ENTRIES_PER_OPERATION_MAX
 
 
 def convert(message: Message, known: Mapping[str, KnownAccount], originals: Mapping[int, Original]) -> Draft:
     """Return the draft of one message; `known` holds its accounts by code, `originals` the operations it may reverse."""
+    rights = message.rights
     if message.kind is Kind.REVERSAL and message.reverses is not None:
-        return _reverse(originals[message.reverses])
-    return _convert_entries(message, known)
+        if is_hidden(message, originals[message.reverses]):
+            return Draft(refusal=Refusal.FORBIDDEN_ACCOUNT)
+        draft = _reverse(originals[message.reverses])
+    elif rights is not None and forbids(message, rights, known):
+        return Draft(refusal=Refusal.FORBIDDEN_ACCOUNT)
+    else:
+        draft = _convert_entries(message, known)
+    if rights is None or draft.refusal is not None:
+        return draft
+    return within_limits(draft.entries, rights, reversal=message.kind is Kind.REVERSAL)
 
 
 def _reverse(original: Original) -> Draft:

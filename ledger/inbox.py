@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 from django.db import DatabaseError, connection
 
 from ledger import pipeline
@@ -17,6 +18,7 @@ from ledger.limits import INBOX_LEASE_SECONDS, INBOX_TAKE_ROWS, INBOX_TAKES_PER_
 from ledger.messages import reread
 from ledger.sealing import mac
 from metrics.repository import observed
+from security.grants import rights_of_sources
 
 WAITING = "waiting"
 _NUMBERS = {Priority.CRITICAL: 1, Priority.NORMAL: 2, Priority.BULK: 3}
@@ -29,6 +31,7 @@ _TAKE = (
     "SELECT id, book_id, mac, mac_key, key, kind, message, reverses, source_id, credential, received_at, request_id,"
     " traceparent, signature FROM public.ledger_take_inbox_v1(%s, make_interval(secs => %s))"
 )
+_SOURCE = 8  # the place of the source in what _TAKE returns
 # One statement, one snapshot: a message is in the inbox or has its operation, never neither.
 _STATE = """
     SELECT coalesce(o.outcome, 'waiting'), o.id
@@ -114,21 +117,24 @@ def _post(book_id: int, messages: list[Message]) -> int:
 
 
 def _take() -> dict[int, list[Message]]:
-    """Take the next messages, by book, each book's in the order of their turn."""
+    """Take the next messages, by book, each book's in the order of their turn; judged by what their senders may do now."""
     books: defaultdict[int, list[Message]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, (INBOX_TAKE_ROWS, INBOX_LEASE_SECONDS))
-        for inbox_id, book_id, code, mac_key, key, kind, body, reverses, *sender in cursor.fetchall():
-            message = reread(
-                kind=Kind(kind),
-                body=bytes(body),
-                key=key,
-                reverses=reverses,
-                sender=Sender(*sender),
-                inbox_id=inbox_id,
-            )
-            if mac.is_genuine_message(book_id=book_id, message=message, code=code, key_name=mac_key):
-                books[book_id].append(message)
-            else:
-                logger.error("Message %s of the inbox was not stored by this service: it is not posted.", inbox_id)
+        rows = cursor.fetchall()
+    rights = rights_of_sources(source_ids={row[_SOURCE] for row in rows}) if rows else {}
+    for inbox_id, book_id, code, mac_key, key, kind, body, reverses, *sender in rows:
+        asked = Sender(*sender)
+        message = reread(
+            kind=Kind(kind),
+            body=bytes(body),
+            key=key,
+            reverses=reverses,
+            sender=msgspec.structs.replace(asked, rights=rights[asked.source_id]),
+            inbox_id=inbox_id,
+        )
+        if mac.is_genuine_message(book_id=book_id, message=message, code=code, key_name=mac_key):
+            books[book_id].append(message)
+        else:
+            logger.error("Message %s of the inbox was not stored by this service: it is not posted.", inbox_id)
     return books

@@ -121,3 +121,6 @@ PUBLICATIONS_PER_RUN_MAX = 500
 SEAL_PERIOD_SECONDS = 1.0
 # After a restore ids go on this much higher, so that no new operation gets an id that a lost receipt names.
 IDS_SKIPPED_AFTER_RESTORE = 1_000_000
+# How a list looks for what a reader with grants may know of: so many operations at a time, so often for one page.
+READABLE_SCAN_ROWS = 1_000
+READABLE_SCANS_MAX = 10

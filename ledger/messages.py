@@ -302,6 +302,7 @@ def _message(
         request_id=sender.request_id,
         traceparent=sender.traceparent,
         signature=sender.signature,
+        rights=sender.rights,
     )
 
 

@@ -311,3 +311,16 @@ class Verification(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"verification {self.run}"
+
+
+class DaySpent(Table):
+    """What a grant with a sum per day has let through on a day."""
+
+    grant_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = "ledger_day_spent"
+
+    def __str__(self) -> str:
+        return f"spent under grant {self.grant_id}"

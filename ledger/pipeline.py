@@ -4,10 +4,11 @@ Messages come in as received, receipts go out in the same order. Converting judg
 decides in one SQL statement whatever can change, and only then, after the commit, the grid is told.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ledger import grid, queries
-from ledger.contracts import Message, Receipt
+from ledger.authorization import is_hidden
+from ledger.contracts import Message, Original, Receipt
 from ledger.conversion import convert
 from ledger.limits import POST_OPERATIONS_PER_CALL
 from ledger.posting import post
@@ -20,10 +21,10 @@ def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = 
 
     A repeated key gets the outcome it got the first time. Refusals are outcomes, not errors. Each chunk is one transaction;
     with all_or_nothing the whole batch is. Safe to call again with the same messages after any failure.
-    Raises queries.OperationUnknown for a reversal of an operation that is not in the book.
+    Raises queries.OperationUnknown for a reversal of an operation that is not in the book, or that its sender may not know of.
     """
     known = queries.known_accounts(book_id=book_id, messages=messages)
-    originals = queries.originals(book_id=book_id, ids={m.reverses for m in messages if m.reverses is not None})
+    originals = originals_of(book_id=book_id, messages=messages)
     drafts = [convert(message, known, originals) for message in messages]
 
     size = max(1, len(messages)) if all_or_nothing else _call_size(messages)
@@ -37,6 +38,25 @@ def accept(*, book_id: int, messages: Sequence[Message], all_or_nothing: bool = 
         count_receipts([(receipt.outcome, receipt.replayed) for receipt in posted])
         receipts += posted
     return receipts
+
+
+def originals_of(*, book_id: int, messages: Sequence[Message]) -> Mapping[int, Original]:
+    """Return the operations that messages reverse. Raises queries.OperationUnknown.
+
+    What a sender may not know of is unknown to it, unless its key was used before: a replay is answered like the first time.
+    A message that waited is past asking: it becomes a refusal.
+    """
+    reversals = [message for message in messages if message.reverses is not None]
+    originals = queries.originals(book_id=book_id, ids={m.reverses for m in reversals if m.reverses is not None})
+    for message in reversals:
+        hidden = message.reverses is not None and is_hidden(message, originals[message.reverses])
+        if hidden and message.inbox_id is None and not _is_replay(book_id, message):
+            raise queries.OperationUnknown.named(message.reverses or 0)
+    return originals
+
+
+def _is_replay(book_id: int, message: Message) -> bool:
+    return queries.is_key_used(book_id=book_id, source_id=message.source_id, key=message.key)
 
 
 def _call_size(messages: Sequence[Message]) -> int:

@@ -22,7 +22,7 @@ _POST = (
     "SELECT o_operation, o_outcome, o_replayed, o_recorded, o_entry FROM public.ledger_post_v1("
     "%b::int, %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::timestamptz[],"
     " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[],"
-    " %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text)"
+    " %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text, %b::int[], %b::bigint[], %b::numeric[], %b::numeric[])"
 )
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
@@ -61,6 +61,7 @@ def post(
             _unless_all_none(arrays.texts, [message.signature for message in messages]),
             arrays.byteas(macs.codes),
             macs.key,
+            *_spendings(drafts),
         ),
     )
     return _receipts(drafts, *row)
@@ -110,6 +111,19 @@ def _receipts(
             )
             receipts.append(Receipt(operation_id, outcome, False, recorded_at, entries))  # noqa: FBT003 - a field, not a switch
     return receipts
+
+
+def _spendings(drafts: Sequence[Draft]) -> tuple[Any, Any, Any, Any]:
+    """What the drafts take of sums per day, as parallel arrays; none for most calls."""
+    spendings = [(ordinal, spending) for ordinal, draft in enumerate(drafts, 1) for spending in draft.spendings]
+    if not spendings:
+        return None, None, None, None
+    return (
+        arrays.int4s([ordinal for ordinal, _ in spendings]),
+        arrays.int8s([spending.grant_id for _, spending in spendings]),
+        _amounts([spending.amount_minor for _, spending in spendings]),
+        _amounts([spending.day_max_minor for _, spending in spendings]),
+    )
 
 
 def _amounts(amounts: list[int]) -> Any:

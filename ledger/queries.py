@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
 
@@ -33,15 +33,26 @@ _SETTLED = """
     FROM (SELECT 1) one LEFT JOIN (SELECT * FROM public.ledger_mark ORDER BY id DESC LIMIT 1) m ON true
 """
 _PERIOD = read_sql("ledger/sql/read/period.sql")
+_KEY_USED = "SELECT 1 FROM public.ledger_operation_key WHERE book_id = %s AND source_id = %s AND key = %s"
 ID_MAX = 2**63 - 1
 
 
 class OperationUnknown(LookupError):  # noqa: N818 - an answer, not a defect
-    """There is no such operation in this book."""
+    """There is no such operation in this book, or none that the asker may know of: both are told alike."""
+
+    @classmethod
+    def named(cls, operation_id: int) -> Self:
+        """The error about one operation."""
+        return cls(f"There is no operation {operation_id} in this book.")
 
 
 class EntryUnknown(LookupError):  # noqa: N818 - an answer, not a defect
-    """There is no such entry in this book."""
+    """There is no such entry in this book, or none that the asker may know of."""
+
+    @classmethod
+    def named(cls, entry_id: int) -> Self:
+        """The error about one entry."""
+        return cls(f"There is no entry {entry_id} in this book.")
 
 
 def known_accounts(*, book_id: int, messages: Iterable[Message]) -> Mapping[str, KnownAccount]:
@@ -59,16 +70,25 @@ def originals(*, book_id: int, ids: Collection[int]) -> Mapping[int, Original]:
         return {}
     operations = operations_by_id(book_id=book_id, ids=ids)
     if unknown := set(ids) - operations.keys():
-        raise OperationUnknown(f"There is no operation {min(unknown)} in this book.")
+        raise OperationUnknown.named(min(unknown))
     entries = entries_of(book_id=book_id, operation_ids=ids)
     return {
         operation.id: Original(
             operation.id,
+            operation.source_id,
             operation.outcome == ACCEPTED and operation.kind != Kind.REVERSAL,
             tuple(entries[operation.id]),
         )
         for operation in operations.values()
     }
+
+
+@observed(repository="operations")
+def is_key_used(*, book_id: int, source_id: int, key: str) -> bool:
+    """Whether a key of a source already names an operation."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEY_USED, (book_id, source_id, key))
+        return cursor.fetchone() is not None
 
 
 @observed(repository="operations")
@@ -83,7 +103,7 @@ def operation_with_entries(*, book_id: int, operation_id: int) -> tuple[Operatio
     """Return one operation and its entries. Raises OperationUnknown."""
     found = operations_by_id(book_id=book_id, ids=[operation_id])
     if operation_id not in found:
-        raise OperationUnknown(f"There is no operation {operation_id} in this book.")
+        raise OperationUnknown.named(operation_id)
     return found[operation_id], entries_of(book_id=book_id, operation_ids=[operation_id])[operation_id]
 
 
@@ -235,6 +255,6 @@ def operation_of_entry(*, book_id: int, entry_id: int) -> tuple[Operation, list[
     """Return an entry's operation, all its entries, and the entry. Raises EntryUnknown."""
     row = Entry.objects.filter(book_id=book_id, id=entry_id).values_list("operation_id", flat=True).first()
     if row is None:
-        raise EntryUnknown(f"There is no entry {entry_id} in this book.")
+        raise EntryUnknown.named(entry_id)
     operation, entries = operation_with_entries(book_id=book_id, operation_id=row)
     return operation, entries, next(entry for entry in entries if entry.id == entry_id)

@@ -19,8 +19,10 @@ MODULES = (
     "ledger.queries",
     "ledger.records",
     "ledger.reports",
+    "ledger.visibility",
     "security.approvals",
     "security.clients",
+    "security.grants",
     "security.last_use",
     "security.queries",
 )

@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 import security.approval_admin
 import security.staff_admin  # noqa: F401 - both register their pages
 from security.clients import ClientRefused, Terms, change_client, revoke_client
+from security.grant_admin import GrantsOfClient
 from security.models import Client
 from security.scopes import known_scopes, scope_list
 
@@ -31,7 +32,7 @@ for model in (Client, get_access_token_model(), get_grant_model(), get_id_token_
     admin.site.unregister(model)
 
 
-TERMS = ("allowed_books", "allowed_networks", "expires_at")
+TERMS = ("allowed_books", "allowed_networks", "expires_at", "restricted_to_grants")
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
@@ -64,6 +65,7 @@ class ClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     """Read-only but for the name, the scopes and the revocation."""
 
     form = ClientForm
+    inlines: ClassVar = [GrantsOfClient]
     fieldsets = (
         (None, {"fields": ("name", "allowed_scopes", "highest_priority")}),
         ("Terms", {"fields": TERMS}),

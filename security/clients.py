@@ -35,6 +35,7 @@ class Terms:
     allowed_books: str = ""
     allowed_networks: str = ""
     expires_at: datetime | None = None
+    restricted_to_grants: bool = False
 
     @classmethod
     def of(cls, client: Client) -> Self:

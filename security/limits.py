@@ -69,3 +69,13 @@ LOGIN_LOCKED_MINUTES = 15
 # A session ends this long after its log-in: a working day.
 SESSION_SECONDS = 12 * 3600
 PASSWORD_CHARS_MIN = 12
+
+# A prefix is the beginning of an account's code, which has at most 128 characters (accounts).
+GRANT_PREFIX_CHARS_LIMIT = 128
+
+# Amounts have at most 38 digits (accounts), of them up to 18 after the point.
+GRANT_AMOUNT_DIGITS_LIMIT = 38
+GRANT_AMOUNT_DECIMALS_LIMIT = 18
+
+# They are read with each token every few seconds; a client that needs more wants a prefix.
+GRANTS_LIMIT = 500

@@ -17,6 +17,7 @@ from django.utils import timezone
 from oauth2_provider.models import AbstractApplication
 
 from security.approval_models import Approval, ApprovalDecision, ApprovalEffect, ApprovalThreshold, StaffSource
+from security.grant_models import Grant
 from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT
 from security.networks import validate_networks
 from security.scopes import validate_scopes
@@ -29,6 +30,7 @@ __all__ = [
     "ApprovalThreshold",
     "Authenticator",
     "Client",
+    "Grant",
     "RecoveryCode",
     "Source",
     "StaffSession",
@@ -113,6 +115,11 @@ class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no ty
         null=True,
         blank=True,
         help_text="From this moment on the client gets no token and its tokens are not valid. Empty: never.",
+    )
+    restricted_to_grants: "models.BooleanField[bool, bool]" = models.BooleanField(
+        default=False,
+        help_text="Off: the client may do on every account what its scopes allow. On: only what its grants allow, and nothing"
+        " without one. The first grant turns it on.",
     )
     previous_secret: "models.CharField[str, str]" = models.CharField(
         max_length=255, blank=True, default="", editable=False

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -9,6 +11,7 @@ from appendonly.sqlfiles import read_sql
 from metrics.repository import observed
 from security.models import Client
 from security.networks import Network, networks_of
+from security.rights import Rights, Rule
 from security.scopes import granted_scopes
 
 _CREDENTIAL = read_sql("security/sql/read/credential.sql")
@@ -19,7 +22,7 @@ class Credential:
     """What one access token stands for. It is all that the layers below learn of the caller.
 
     `books` are the names of the books that exist for it, empty for all; `networks` those from which it may call, empty
-    for all.
+    for all; `rights` what its grants allow, None for all that its scopes allow.
     """
 
     client_id: str
@@ -30,6 +33,7 @@ class Credential:
     highest_priority: str = "normal"
     books: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
+    rights: Rights | None = field(default=None, compare=False)
     client_pk: int = field(default=0, compare=False)
     last_used_at: datetime | None = field(default=None, compare=False)
 
@@ -51,7 +55,8 @@ def credential_of(*, token_checksum: str) -> Credential | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    client_pk, client_id, source_id, allowed, granted, token_id, expires_at, priority, books, networks, used = row
+    client_pk, client_id, source_id, allowed, granted, token_id, expires_at, priority, *terms = row
+    books, networks, used, grants = terms
     return Credential(
         client_id=client_id,
         source_id=source_id,
@@ -63,7 +68,13 @@ def credential_of(*, token_checksum: str) -> Credential | None:
         networks=networks_of(networks),
         client_pk=client_pk,
         last_used_at=used,
+        rights=None if grants is None else Rights(_rule(grant) for grant in grants),
     )
+
+
+def _rule(grant: list[Any]) -> Rule:
+    grant_id, action, prefix, unit, amount_max, day_max = grant
+    return Rule(grant_id, action, prefix, unit, amount_max and Decimal(amount_max), day_max and Decimal(day_max))
 
 
 @dataclass(frozen=True, slots=True)

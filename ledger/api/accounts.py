@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 from django.http import HttpResponse
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from accounts.limits import NAME_CHARACTERS_MAX, OPEN_BATCH_ROWS_MAX
@@ -21,6 +22,7 @@ from ledger.api.rendering import account_document
 from ledger.api.requests import LedgerView, answer, body_of
 from ledger.api.schema import accounts as declared
 from ledger.messages import Malformed, Problem, decode, floor_problems, is_storable, metadata_problems
+from security.rights import Action
 
 
 class AccountBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -52,10 +54,32 @@ class AccountPatch(msgspec.Struct, forbid_unknown_fields=True):
 _account_decoder = msgspec.json.Decoder(AccountBody)
 _accounts_decoder = msgspec.json.Decoder(AccountsBody)
 _patch_decoder = msgspec.json.Decoder(AccountPatch)
+# The status of a problem and the place that it names.
+_OPENED_PROBLEMS = {
+    Opened.ACCOUNT_EXISTS: (409, "/code"),
+    Opened.UNIT_UNKNOWN: (422, "/unit"),
+    Opened.FORBIDDEN_ACCOUNT: (403, "/code"),
+}
 _STATUSES = (AccountStatus.OPEN, AccountStatus.FROZEN, AccountStatus.CLOSED)
 
 
-class AccountsView(LedgerView):
+class AccountForbidden(PermissionDenied):
+    """The caller may see the account, but has no grant to change it."""
+
+    default_code = Opened.FORBIDDEN_ACCOUNT
+    default_detail = "The sender has no grant to change this account."
+
+
+class _OpeningView(LedgerView):
+    def open(self, accounts: list[NewAccount]) -> list[Opened]:
+        """Open accounts as the caller; one result each."""
+        credential = self.credential
+        return open_accounts(
+            book_id=self.book_id, source_id=credential.source_id, accounts=accounts, rights=credential.rights
+        )
+
+
+class AccountsView(_OpeningView):
     """`/accounts`: open one account, list accounts."""
 
     required_scopes: ClassVar = {"POST": "accounts:write", "GET": "accounts:read"}
@@ -66,15 +90,15 @@ class AccountsView(LedgerView):
         """Open an account: 201, or 200 where the same account was opened before, or 409 where another was."""
         body = decode(_account_decoder, body_of(request))
         new = read_accounts([body], [""])[0]
-        opened = open_accounts(book_id=self.book_id, source_id=self.credential.source_id, accounts=[new])[0]
+        opened = self.open([new])[0]
         if opened in OPENED_SENTENCES:
-            unknown = opened is Opened.UNIT_UNKNOWN
+            status, pointer = _OPENED_PROBLEMS[opened]
             return problem(
-                status=422 if unknown else 409,
+                status=status,
                 code=opened,
                 detail=OPENED_SENTENCES[opened],
                 request_id=self.request_id,
-                errors=[Problem("/unit" if unknown else "/code", opened, OPENED_SENTENCES[opened])],
+                errors=[Problem(pointer, opened, OPENED_SENTENCES[opened])],
             )
         account = account_by_code(book_id=self.book_id, code=new.code)
         return answer(
@@ -92,6 +116,7 @@ class AccountsView(LedgerView):
             raise Malformed(
                 [Problem("query:status", "invalid", f"status is one of {', '.join(AccountStatus.values)}.")]
             )
+        rights = self.credential.rights
         accounts = accounts_page(
             book_id=self.book_id,
             prefix=query.get("prefix", ""),
@@ -100,12 +125,13 @@ class AccountsView(LedgerView):
             beyond=page.place.position,
             ascending=page.ascending,
             rows=page.rows,
+            places=None if rights is None else list(zip(*rights.places(Action.READ, Action.OPEN), strict=True)),
         )
         documents = [account_document(account) for account in accounts]
         return answer(envelope(request, query, page, documents, [account.code for account in accounts]))
 
 
-class AccountsBatchView(LedgerView):
+class AccountsBatchView(_OpeningView):
     """`/accounts/batch`: open many accounts."""
 
     required_scopes: ClassVar = {"POST": "accounts:write"}
@@ -117,7 +143,7 @@ class AccountsBatchView(LedgerView):
         if not 1 <= len(body.accounts) <= OPEN_BATCH_ROWS_MAX:
             raise Malformed([Problem("/accounts", "size", f"A batch has 1 to {OPEN_BATCH_ROWS_MAX} accounts.")])
         new = read_accounts(body.accounts, [f"/accounts/{index}" for index in range(len(body.accounts))])
-        results = open_accounts(book_id=self.book_id, source_id=self.credential.source_id, accounts=new)
+        results = self.open(new)
         return answer(
             {"results": [_result(account.code, opened) for account, opened in zip(new, results, strict=True)]}
         )
@@ -138,6 +164,8 @@ class AccountView(LedgerView):
     def patch(self, request: Request, *, code: str, **_path: str) -> HttpResponse:
         """Change name, metadata, status, floor or fast_debit_limit. Each change is recorded: who, when, before, after."""
         account = self.account(code)
+        if not self.allows(Action.OPEN, code, account.unit.code):
+            raise AccountForbidden
         patch = decode(_patch_decoder, body_of(request))
         changes = _changes(patch, account)
         if changes:

@@ -24,7 +24,9 @@ class LineageView(LedgerView):
     def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Return all that is known of how an operation came to be and what followed from it."""
         self.query()
-        found, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id_of(operation))
+        operation_id = operation_id_of(operation)
+        self.check_readable(operation_id)
+        found, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id)
         return answer(_lineage(found, entries, queries.reversal_of(book_id=self.book_id, operation_id=found.id)))
 
 
@@ -37,7 +39,12 @@ class EntryView(LedgerView):
     def get(self, request: Request, *, entry: str, **_path: str) -> HttpResponse:
         """Return an entry and the way back to its message."""
         self.query()
-        operation, entries, found = queries.operation_of_entry(book_id=self.book_id, entry_id=_entry_id_of(entry))
+        entry_id = _entry_id_of(entry)
+        operation, entries, found = queries.operation_of_entry(book_id=self.book_id, entry_id=entry_id)
+        try:
+            self.check_readable(operation.id)
+        except queries.OperationUnknown:
+            raise queries.EntryUnknown.named(entry_id) from None
         reversal = queries.reversal_of(book_id=self.book_id, operation_id=operation.id)
         return answer(
             {

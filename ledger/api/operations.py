@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from ledger import inbox, queries
+from ledger import inbox, pipeline, queries
 from ledger.api.paging import Page, envelope, page_of
 from ledger.api.problems import refused, replayed_header
 from ledger.api.rendering import operation_document, posted_document
@@ -16,6 +16,7 @@ from ledger.contracts import ACCEPTED, KEY_REUSED, Message, Priority, Receipt, R
 from ledger.merging import merger
 from ledger.messages import Malformed, Problem, read_operation, read_reversal
 from ledger.queries import OperationFilter, Window
+from ledger.visibility import readable_positions
 
 _OUTCOMES = (ACCEPTED, *Refusal)
 _ID_DIGITS_MAX = 18  # fewer than 2**63 has, more than any sequence reaches
@@ -48,7 +49,7 @@ class _PostingView(LedgerView):
 
     def _store(self, message: Message, priority: Priority) -> HttpResponse:
         """Store one message for later: 202; a message that is settled is answered like a replay."""
-        queries.originals(book_id=self.book_id, ids=[] if message.reverses is None else [message.reverses])
+        pipeline.originals_of(book_id=self.book_id, messages=[message])
         stored = inbox.put(book_id=self.book_id, messages=[message], priority=priority)[0]
         if stored.state == KEY_REUSED:
             return refused(Receipt(stored.operation_id or 0, KEY_REUSED, replayed=True), request_id=self.request_id)
@@ -75,9 +76,15 @@ class OperationsView(_PostingView):
         page = page_of(request, query, ascending=order_of(query))
         where = self._filter(query)
         window = window_of(page, settled=queries.safe_ids()[where.by_entry] if order_of(query) else None)
-        found = queries.operation_positions(book_id=self.book_id, where=where, window=window)
+        found, resume = readable_positions(
+            book_id=self.book_id,
+            where=where,
+            window=window,
+            source_id=self.credential.source_id,
+            rights=self.credential.rights,
+        )
         documents = self._documents([operation_id for operation_id, _ in found])
-        return answer(envelope(request, query, page, documents, [position for _, position in found]))
+        return answer(envelope(request, query, page, documents, [position for _, position in found], resume=resume))
 
     def _filter(self, query: dict[str, str]) -> OperationFilter:
         metadata = {
@@ -110,7 +117,9 @@ class OperationView(LedgerView):
     def get(self, request: Request, *, operation: str, **_path: str) -> HttpResponse:
         """Return one operation, accepted or refused."""
         self.query()
-        found, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id_of(operation))
+        operation_id = operation_id_of(operation)
+        self.check_readable(operation_id)
+        found, entries = queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id)
         return answer(operation_document(found, entries))
 
 

@@ -47,20 +47,32 @@ def page_of(request: Request, query: Mapping[str, str], *, ascending: bool) -> P
 
 
 def envelope(
-    request: Request, query: Mapping[str, str], page: Page, rows: Sequence[Any], positions: Sequence[Any]
+    request: Request,
+    query: Mapping[str, str],
+    page: Page,
+    rows: Sequence[Any],
+    positions: Sequence[Any],
+    *,
+    resume: Any = None,
 ) -> dict[str, Any]:
-    """Return {results, next, previous}; rows come in the order they were read, with one more than the page if there is more."""
-    more = len(rows) > page.limit
+    """Return {results, next, previous}; rows come in the order they were read, with one more than the page if there is more.
+
+    `resume` is the position at which reading goes on where it was broken off before the page was full.
+    """
+    more = len(rows) > page.limit or resume is not None
     kept, places = list(rows[: page.limit]), list(positions[: page.limit])
+    first, last = (places[0], places[-1]) if places else (resume, resume)
+    if len(rows) <= page.limit and resume is not None:
+        last = resume
     if page.place.backwards:
         kept.reverse()
-        places.reverse()
+        first, last = last, first
     has_next = more or page.place.backwards
     has_previous = more if page.place.backwards else page.place.position is not None
     return {
         "results": kept,
-        "next": _link(request, query, Place(places[-1])) if has_next and places else None,
-        "previous": _link(request, query, Place(places[0], backwards=True)) if has_previous and places else None,
+        "next": _link(request, query, Place(last)) if has_next and last is not None else None,
+        "previous": _link(request, query, Place(first, backwards=True)) if has_previous and first is not None else None,
     }
 
 

@@ -22,7 +22,10 @@ from accounts.queries import AccountFacts, account_by_code, book_id_of, facts_by
 from ledger.contracts import Sender
 from ledger.limits import BODY_BYTES_MAX
 from ledger.messages import Malformed, Problem, is_storable, read_time
+from ledger.queries import OperationUnknown
+from ledger.visibility import readable
 from security.authentication import Credential
+from security.rights import Action
 
 _READS = ("GET", "HEAD")
 _ACCEPTABLE = {"application/json", "application/*", "*/*"}
@@ -83,6 +86,7 @@ class LedgerView(APIView):
             credential=str(credential.token_id),
             received_at=self.received_at,
             request_id=self.request_id,
+            rights=credential.rights,
         )
 
     @property
@@ -91,17 +95,35 @@ class LedgerView(APIView):
         return str(self.request._request.request_id)  # type: ignore[attr-defined]  # noqa: SLF001 - the request that DRF wraps
 
     def facts(self, code: str) -> AccountFacts:
-        """Return what never changes about an account. Raises Account.DoesNotExist."""
+        """Return what never changes about an account that the caller may read. Raises Account.DoesNotExist."""
         found = facts_by_code(book_id=self.book_id, codes=[code]) if is_account_code(code) else {}
-        if code not in found:
+        if code not in found or not self.allows(Action.READ, code, found[code].unit):
             raise Account.DoesNotExist
         return found[code]
 
     def account(self, code: str) -> Account:
-        """Return an account with all its attributes. Raises Account.DoesNotExist."""
+        """Return an account with all its attributes, if the caller may read or open it. Raises Account.DoesNotExist."""
         if not is_account_code(code):
             raise Account.DoesNotExist
-        return account_by_code(book_id=self.book_id, code=code)
+        account = account_by_code(book_id=self.book_id, code=code)
+        unit = account.unit.code
+        if not (self.allows(Action.READ, code, unit) or self.allows(Action.OPEN, code, unit)):
+            raise Account.DoesNotExist
+        return account
+
+    def allows(self, action: Action, code: str, unit: str) -> bool:
+        """Whether the caller's grants, if any bind it, allow an action on an account."""
+        rights = self.credential.rights
+        return rights is None or rights.allows(action, code, unit)
+
+    def check_readable(self, operation_id: int) -> None:
+        """Raise OperationUnknown, as for one that does not exist, if the caller may not know of the operation."""
+        credential = self.credential
+        if credential.rights is None:
+            return
+        who = credential.source_id
+        if not readable(book_id=self.book_id, ids=[operation_id], source_id=who, rights=credential.rights):
+            raise OperationUnknown.named(operation_id)
 
     def query(self) -> dict[str, str]:
         """Return the query parameters. Raises Malformed for one that this call does not know, or twice the same."""

@@ -4,13 +4,14 @@
 --            NULL = as recorded; p_reverses NULL as a whole when nothing is reversed); parallel arrays with one element for each entry of
 --            the operations not refused (e_ordinal: 1-based place of its operation); p_all: refuse every operation when one is refused;
 --            p_inbox: the inbox rows that these operations are, which leave it now (NULL as a whole for none); p_request_id to p_mac: where
---            each message came from and its MAC, made with the key that p_mac_key names (each NULL as a whole for none).
+--            each message came from and its MAC, made with the key that p_mac_key names (each NULL as a whole for none); l_…: what the
+--            operations take of sums per day (ledger_spend_v1; NULL as a whole for none).
 -- Result:    operation ids (of the original, where the key was used before), outcomes ('accepted', a refusal code, 'key_reused'), whether the
 --            key was used before, the recorded time of what is new, entry ids aligned with the entries (NULL where none was written).
 -- Invariants: I5 the transaction id comes first. I6 the key decides before any other check; keys are claimed in sorted order and then
 --            locks are taken in the order reversal, account, so posters never deadlock. I11 floors. I12 a group is zero for each unit (the
 --            caller has refused others; here it is an assertion). I13 an operation is reversed at most once.
--- Waits:     the same key in flight; the same operation being reversed; a decrement near its floor.
+-- Waits:     the same key in flight; the same operation being reversed; a decrement near its floor; a posting under the same sum per day.
 -- Cost:      five statements for any number of operations; two more with a decrement of a gated account. Their plans are generic (planning
 --            for each call costs more than running it), so every look-up is written as a probe: LATERAL with OFFSET 0 leaves the
 --            planner no other way, also without statistics, and a book of millions of accounts is never hashed. Nested loops are off
@@ -20,6 +21,7 @@ CREATE FUNCTION public.ledger_post_v1(
   p_received timestamptz[], p_effective timestamptz[], p_reverses bigint[], p_metadata jsonb[], p_refusal text[],
   e_ordinal integer[], e_account bigint[], e_amount numeric[], p_all boolean, p_inbox bigint[] DEFAULT NULL,
   p_request_id text[] DEFAULT NULL, p_traceparent text[] DEFAULT NULL, p_signature text[] DEFAULT NULL, p_mac bytea[] DEFAULT NULL, p_mac_key text DEFAULT NULL,
+  l_ordinal integer[] DEFAULT NULL, l_grant bigint[] DEFAULT NULL, l_amount numeric[] DEFAULT NULL, l_max numeric[] DEFAULT NULL,
   OUT o_operation bigint[], OUT o_outcome text[], OUT o_replayed boolean[], OUT o_recorded timestamptz, OUT o_entry bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 DECLARE
@@ -106,6 +108,14 @@ BEGIN
       INTO refused FROM unnest(o_outcome, o_replayed) WITH ORDINALITY u(outcome, replayed, ordinal);
     FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP o_outcome[refused[i]] := 'below_floor'; END LOOP;
   END IF;
+
+  -- Sums per day, of senders that have such limits; nothing is counted for a batch that is refused anyway.
+  IF l_ordinal IS NOT NULL AND NOT (p_all AND EXISTS (SELECT FROM unnest(o_outcome) u(outcome) WHERE u.outcome <> 'accepted')) THEN
+    SELECT ledger_spend_v1(p_book, array_agg(u.outcome IS NULL AND NOT u.replayed ORDER BY u.ordinal), l_ordinal, l_grant, l_amount, l_max, p_all)
+      INTO refused FROM unnest(o_outcome, o_replayed) WITH ORDINALITY u(outcome, replayed, ordinal);
+    FOR i IN 1 .. cardinality(refused) LOOP o_outcome[refused[i]] := 'limit_exceeded'; END LOOP;
+  END IF;
+
   IF p_all AND EXISTS (SELECT FROM unnest(o_outcome) u(outcome) WHERE u.outcome <> 'accepted') THEN
     SELECT array_agg(CASE WHEN u.replayed THEN u.outcome ELSE coalesce(u.outcome, 'batch_refused') END ORDER BY u.ordinal) INTO o_outcome
     FROM unnest(o_outcome, o_replayed) WITH ORDINALITY u(outcome, replayed, ordinal);

@@ -19,8 +19,13 @@ _POST = """
       p_received => %(received)s::timestamptz[], p_effective => %(effective)s::timestamptz[],
       p_reverses => %(reverses)s::bigint[], p_metadata => NULL, p_refusal => NULL,
       e_ordinal => %(e_ordinal)s::int[], e_account => %(e_account)s::bigint[],
-      e_amount => %(e_amount)s::numeric[], p_all => %(all)s, p_inbox => NULL)
+      e_amount => %(e_amount)s::numeric[], p_all => %(all)s, p_inbox => NULL,
+      l_ordinal => %(l_ordinal)s::int[], l_grant => %(l_grant)s::bigint[], l_amount => %(l_amount)s::numeric[],
+      l_max => %(l_max)s::numeric[])
 """
+
+
+_SPENDINGS = ("l_ordinal", "l_grant", "l_amount", "l_max")
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,17 @@ class Poster:
         self._book_id = book_id
         self._source_id = source_id
 
-    def post(self, *operations: Operation, all_or_nothing: bool = False, reverses: int | None = None) -> list[str]:
-        """Post a batch (each a reversal, where `reverses` is told); return the outcome of each, "again" for a replay."""
+    def post(
+        self,
+        *operations: Operation,
+        all_or_nothing: bool = False,
+        reverses: int | None = None,
+        spendings: Sequence[tuple[int, int, int, int]] | None = None,
+    ) -> list[str]:
+        """Post a batch (each a reversal, where `reverses` is told); return the outcome of each, "again" for a replay.
+
+        `spendings` are what the operations take of sums per day: (place from 1, grant, amount, sum per day).
+        """
         total = len(operations)
         entries = [(ordinal, *entry) for ordinal, (_, own) in enumerate(operations, 1) for entry in own]
         bodies = [repr(list(own)).encode() for _, own in operations]
@@ -86,6 +100,7 @@ class Poster:
                 "e_account": [entry[1] for entry in entries],
                 "e_amount": [entry[2] for entry in entries],
                 "all": all_or_nothing,
+                **{name: spendings and [row[i] for row in spendings] for i, name in enumerate(_SPENDINGS)},
             },
             prepare=True,
         ).fetchone()

@@ -19,6 +19,10 @@ def browser() -> Browser:
     return browser
 
 
+# What a browser sends of the grants that a client's page shows.
+GRANTS = {"grants-TOTAL_FORMS": "0", "grants-INITIAL_FORMS": "0"}
+
+
 def change_page(actor: Actor) -> str:
     return f"/admin/security/client/{Client.objects.get(client_id=actor.client_id).pk}/change/"
 
@@ -48,6 +52,7 @@ def test_it_changes_the_name_and_the_scopes_and_nothing_else(browser, shop):
             "highest_priority": "bulk",
             "client_id": "x",
             "client_secret": "y",
+            **GRANTS,
         },
     )
 
@@ -67,6 +72,7 @@ def test_it_changes_the_terms(browser, shop):
         "allowed_networks": "192.0.2.0/24",
         "expires_at_0": "2040-01-01",
         "expires_at_1": "12:00:00",
+        **GRANTS,
     }
 
     response = browser.post(change_page(shop), form)
@@ -84,7 +90,7 @@ def test_it_changes_the_terms(browser, shop):
     [{"name": "", "allowed_scopes": ["accounts:read"]}, {"name": "n", "allowed_scopes": ["unheard:of"]}, {"name": "n"}],
 )
 def test_it_shows_a_refused_change_in_the_form(browser, shop, form):
-    response = browser.post(change_page(shop), form)
+    response = browser.post(change_page(shop), form | GRANTS)
 
     assert response.status_code == 200
     assert Client.objects.get(client_id=shop.client_id).name == shop.name
@@ -92,7 +98,8 @@ def test_it_shows_a_refused_change_in_the_form(browser, shop, form):
 
 def test_it_shows_that_a_name_is_taken(browser, shop, till):
     response = browser.post(
-        change_page(shop), {"name": till.name, "allowed_scopes": ["accounts:read"], "highest_priority": "normal"}
+        change_page(shop),
+        {"name": till.name, "allowed_scopes": ["accounts:read"], "highest_priority": "normal", **GRANTS},
     )
 
     assert response.status_code == 200
@@ -111,7 +118,8 @@ def test_it_revokes_clients_and_says_which_were_already(browser, shop, till):
         f"The client {till.client_id} is revoked.",
     }
     assert Client.objects.filter(pk__in=keys, revoked_at=None).count() == 0
-    assert browser.post(change_page(shop), {"name": "n", "allowed_scopes": ["accounts:read"]}).status_code == 403
+    form = {"name": "n", "allowed_scopes": ["accounts:read"], **GRANTS}
+    assert browser.post(change_page(shop), form).status_code == 403
 
 
 @pytest.mark.parametrize("page", ["add/", "{pk}/delete/"])

@@ -91,7 +91,9 @@ class OpenedSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     status = serializers.ChoiceField(["created", "exists", "refused"])
     error = serializers.ChoiceField(
-        ["account_exists", "unit_unknown"], required=False, help_text="Why it was refused; then nothing changed."
+        ["account_exists", "unit_unknown", "forbidden_account"],
+        required=False,
+        help_text="Why it was refused; then nothing changed.",
     )
 
 
@@ -119,7 +121,7 @@ open_account = extend_schema(
         201: OpenApiResponse(AccountSerializer, description="The account is open."),
         200: OpenApiResponse(AccountSerializer, description="The same account was opened before."),
         **problems(
-            {409: ["account_exists"], 422: ["unit_unknown"]},
+            {403: ["forbidden_account"], 409: ["account_exists"], 422: ["unit_unknown"]},
             body=True,
             examples=[
                 problem_example(
@@ -206,6 +208,7 @@ change_account = extend_schema(
         200: OpenApiResponse(AccountSerializer, description="The account as it is now."),
         **problems(
             {
+                403: ["forbidden_account"],
                 404: ["account_unknown"],
                 409: ["account_closed", "balance_not_zero", "changed_meanwhile", "writers_busy"],
             },

@@ -125,6 +125,11 @@ def _add_terms(act: CommandParser) -> None:
     )
     act.add_argument("--books", help='the only books it knows, for example "main payroll"; "" for all')
     act.add_argument("--networks", help='from where it may call, for example "192.0.2.0/24"; "" for everywhere')
+    act.add_argument(
+        "--restricted-to-grants",
+        choices=["yes", "no"],
+        help="whether it may do only what its grants allow; a first grant says yes by itself",
+    )
     act.add_argument("--expires-at", help='when it ends, for example 2030-01-01T00:00:00Z; "" for never')
 
 
@@ -134,8 +139,11 @@ def _terms(options: dict[str, Any]) -> dict[str, Any]:
         "allowed_books": options["books"],
         "allowed_networks": options["networks"],
         "expires_at": options["expires_at"],
+        "restricted_to_grants": options["restricted_to_grants"],
     }
     terms = {name: value for name, value in given.items() if value is not None}
+    if "restricted_to_grants" in terms:
+        terms["restricted_to_grants"] = terms["restricted_to_grants"] == "yes"
     if "expires_at" in terms:
         terms["expires_at"] = _moment(terms["expires_at"]) if terms["expires_at"] else None
     return terms
