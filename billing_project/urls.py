@@ -8,6 +8,7 @@ from billing_project.api_schema import DocsView, SchemaView
 from billing_project.health import livez, readyz
 from billing_project.private_urls import urlpatterns as private_routes
 from billing_project.scrape import scrape
+from ledger.api.auditing import seal_policy, verifier
 from ledger.api.urls import urlpatterns as ledger_routes
 
 handler400 = "billing_project.api_errors.bad_request"
@@ -23,6 +24,8 @@ urlpatterns = [
     path("api/private/v1/", include(private_routes)),
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),
+    path(".well-known/ledger-seal", seal_policy, name="seal-policy"),
+    path("verify_receipt.py", verifier, name="verify-receipt"),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),
     path("metrics", scrape, name="metrics"),

@@ -151,18 +151,21 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
 
 def leaf_of(*, book: Book, operation_id: int) -> bytes | None:
     """Return the leaf of one operation as its rows make it now, or None where there is no such operation."""
-    rows = _read(book, operation_id - 1, operation_id, 1)
-    if not rows.operations:
-        return None
-    accounts = Accounts(book.id)
+    found = leaves_of(_read(book, operation_id - 1, operation_id, 1), accounts=Accounts(book.id))
+    return found[operation_id] if found else None
+
+
+def leaves_of(rows: Rows, *, accounts: Accounts) -> dict[int, bytes]:
+    """Return the leaves of operations as their rows make them now, by id, in id order."""
     accounts.learn({entry[2] for entry in rows.entries})
-    _, before, after, *_ = rows.operations[0]
-    texts = []
-    for owner, entry_id, account_id, amount in rows.entries:
+    texts: defaultdict[int, list[str]] = defaultdict(list)
+    for operation_id, entry_id, account_id, amount in rows.entries:
         account = accounts.texts[account_id]
-        if owner == operation_id:
-            texts.append(f'{account.before}{amount}","id":"{entry_id}{account.after}')
-    return (before or b"") + ",".join(texts).encode() + (after or b"")
+        texts[operation_id].append(f'{account.before}{amount}","id":"{entry_id}{account.after}')
+    return {
+        operation_id: (before or b"") + ",".join(texts[operation_id]).encode() + (after or b"")
+        for operation_id, before, after, *_ in rows.operations
+    }
 
 
 def _read(book: Book, from_id: int, to_id: int, rows: int) -> Rows:

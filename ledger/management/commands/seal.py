@@ -1,6 +1,7 @@
 """`manage.py seal`: seal once or in a loop, tell where the chains stand, begin a new incarnation after a restore, make a key."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,6 +11,8 @@ from accounts.models import Book
 from accounts.queries import book_id_of
 from ledger.limits import SEAL_PERIOD_SECONDS
 from ledger.sealing import incarnations, sealer, signing, status
+from ledger.sealing.book_export import export_book
+from ledger.sealing.export import ExportError
 from ledger.sealing.notes import KeyTextError, Signer
 from ledger.sealing.sealer import SealRefused
 
@@ -25,9 +28,12 @@ class Command(BaseCommand):
         acts.add_argument("--loop", action="store_true", help="seal every second")
         acts.add_argument("--status", action="store_true", help="tell where each chain stands, and who holds it back")
         acts.add_argument("--new-incarnation", action="store_true", help="go on after a restore; needs --reason")
+        acts.add_argument(
+            "--export", type=Path, metavar="FOLDER", help="write the chain as a folder of tiles, or bring it up"
+        )
         acts.add_argument("--new-key", action="store_true", help="print a new private key for SEAL_KEYS")
         parser.add_argument("--reason", help="why there is a new incarnation; it is sealed")
-        parser.add_argument("--book", default="main", help="the book of a new incarnation (default main)")
+        parser.add_argument("--book", default="main", help="the book of a new incarnation or an export (default main)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Do it; a refusal becomes one sentence and exit code 1."""
@@ -36,6 +42,8 @@ class Command(BaseCommand):
                 self.stdout.write(Signer.generate(signing.key_name()).text)
             elif options["new_incarnation"]:
                 self._open(options["book"], options["reason"])
+            elif options["export"]:
+                self._export(options["book"], options["export"])
             elif options["status"]:
                 for line in status.lines():
                     self.stdout.write(line)
@@ -43,7 +51,7 @@ class Command(BaseCommand):
                 self._loop()
             else:
                 self._once()
-        except (SealRefused, KeyTextError) as error:
+        except (SealRefused, KeyTextError, ExportError) as error:
             raise CommandError(str(error)) from None
 
     def _once(self) -> None:
@@ -65,12 +73,19 @@ class Command(BaseCommand):
     def _open(self, name: str, reason: str | None) -> None:
         if not (reason or "").strip():
             raise CommandError("A new incarnation needs --reason; it becomes part of the chain.")
-        try:
-            book = Book(id=book_id_of(name), name=name)
-        except Book.DoesNotExist:
-            raise CommandError(f"There is no book {name}.") from None
+        book = self._book(name)
         loss = incarnations.open_new(book=book, reason=str(reason))
         self.stdout.write(
             f"Published were {loss.published.size} leaves; the last common size is {loss.common_size}. What lies between"
             " is lost: whoever has receipts of it can enter those operations again."
         )
+
+    def _export(self, name: str, folder: Path) -> None:
+        size, files = export_book(book=self._book(name), folder=folder)
+        self.stdout.write(f"{folder} holds {size} leaves of book {name}; {files} files were written.")
+
+    def _book(self, name: str) -> Book:
+        try:
+            return Book(id=book_id_of(name), name=name)
+        except Book.DoesNotExist:
+            raise CommandError(f"There is no book {name}.") from None
