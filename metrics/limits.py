@@ -10,3 +10,7 @@ SIZES_CACHED_SECONDS = 60
 RATE_WINDOWS_SECONDS = (60, 300, 900)
 # Points of a sparkline or chart: one for each quarter of an hour of a day.
 CHART_POINTS = 96
+# Lines of the growth chart; more cannot be told apart.
+GROWTH_LINES = 6
+# A sparkline in a row of a table, in pixels.
+SPARKLINE_WIDTH, SPARKLINE_HEIGHT = 120, 24
