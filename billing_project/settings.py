@@ -88,6 +88,7 @@ CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 INSTALLED_APPS = [
     "metrics",  # before whatever makes an instrument: see its apps.py
     "billing_project.apps.UnfoldConfig",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -20,6 +20,7 @@ MODULES = (
     "ledger.records",
     "ledger.reports",
     "ledger.visibility",
+    "security.access",
     "security.approvals",
     "security.clients",
     "security.grants",
@@ -34,6 +35,7 @@ NOT_OBSERVED = {
     "ledger.queries.known_accounts": "only renames what accounts.queries.facts_by_code returns, which is timed",
     "ledger.queries.originals": "puts two timed reads together, and reads nothing for messages that reverse nothing",
     "ledger.reports.every_entry": "a generator over pages of search_history, and each of them is timed",
+    "security.access.flush": "ends a minute of the record; the rows that it writes are few and nobody waits for them",
     "security.approvals.register": "names a handler when the apps start; stores nothing",
     "security.approvals.state_of": "a rule about a record that was read",
 }

@@ -20,8 +20,9 @@ from oauth2_provider.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
+import security.access_admin
 import security.approval_admin
-import security.staff_admin  # noqa: F401 - both register their pages
+import security.staff_admin  # noqa: F401 - they register their pages
 from security.clients import ClientRefused, Terms, change_client, revoke_client
 from security.grant_admin import GrantsOfClient
 from security.models import Client

@@ -26,6 +26,8 @@ from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 
 from metrics.repository import observed
+from security.access import record
+from security.access_models import AccessEvent
 from security.approval_models import Approval
 from security.limits import APPROVAL_REASON_CHARS_LIMIT, APPROVALS_APPLIED_LIMIT, APPROVALS_LATE_SECONDS
 
@@ -138,6 +140,7 @@ def request_approval(
     as_text = {unit: str(minor) for unit, minor in (amounts or {}).items()}
     approval_id, needed = _call(_REQUEST, (kind, summary, Jsonb(dict(payload)), Jsonb(as_text), requested_by))
     if needed:
+        record(event=AccessEvent.APPROVAL, what=f"asked for approval {approval_id}: {summary}")
         return Standing(approval_id, State.PENDING, {})
     return apply(approval_id=approval_id)
 
@@ -151,6 +154,7 @@ def decide(*, approval_id: int, by: int, decision: Decision, reason: str) -> Sta
     (problem,) = _call(_DECIDE, (approval_id, by, str(decision), reason))
     if problem is not None:
         raise DecisionRefused(problem)
+    record(event=AccessEvent.APPROVAL, what=f"{decision} approval {approval_id}: {reason}")
     return apply(approval_id=approval_id) if decision is Decision.APPROVED else standing(approval_id=approval_id)
 
 

@@ -8,3 +8,9 @@ class SecurityConfig(AppConfig):
 
     name = "security"
     verbose_name = "Security"
+
+    def ready(self) -> None:
+        """Listen to what the access record is made of."""
+        from security import access_sources  # noqa: PLC0415 - models are ready only now
+
+        access_sources.connect()

@@ -18,9 +18,12 @@ from oauth2_provider.generators import generate_client_secret
 from oauth2_provider.models import get_access_token_model
 
 from metrics.repository import observed
+from security.access import record
+from security.access_models import AccessEvent
 from security.authentication import CREDENTIALS
 from security.limits import SECRET_OVERLAP_DAYS_LIMIT
 from security.models import Client, Source
+from security.request_context import CURRENT_REQUEST
 from security.scopes import scope_list
 
 
@@ -69,6 +72,7 @@ def create_client(
                 client_type=Client.CLIENT_CONFIDENTIAL,
                 authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS,
             )
+            _record("created", client, f"scopes {client.allowed_scopes}")
     except IntegrityError as error:
         raise ClientRefused(f"The name {name} is taken.") from error
     return client, secret
@@ -95,6 +99,7 @@ def change_client(
             for field, value in values.items():
                 setattr(client, field, value)
             client.save(update_fields=[*values, "updated"])
+            _record("changed", client, f"scopes {client.allowed_scopes}")
     except IntegrityError as error:
         raise ClientRefused(f"The name {name} is taken.") from error
     CREDENTIALS.clear()
@@ -118,6 +123,7 @@ def rotate_secret(*, client_id: str, now: datetime, overlap: timedelta = timedel
         client.previous_secret_until = now + overlap if overlap else None
         client.client_secret = secret
         client.save(update_fields=["client_secret", "previous_secret", "previous_secret_until", "updated"])
+        _record("got a new secret", client, f"the old one is good until {now + overlap:%Y-%m-%d %H:%M}")
         if overlap:
             tokens = get_access_token_model().objects.filter(application_id=client.pk)
             tokens.update(expires=Least(F("expires"), now + overlap))
@@ -138,6 +144,7 @@ def revoke_client(*, client_id: str, now: datetime) -> None:
         client.revoked_at = now
         client.save(update_fields=["revoked_at", "updated"])
         _delete_tokens(client)
+        _record("revoked", client, "")
     CREDENTIALS.clear()
 
 
@@ -177,6 +184,12 @@ def _locked_client(client_id: str) -> Client:
     if client.revoked_at is not None:
         raise ClientRefused(f"The client {client_id} is revoked.")
     return client
+
+
+def _record(act: str, client: Client, detail: str) -> None:
+    """Into the access record; outside a request it was the one who may use the command line."""
+    who = "" if CURRENT_REQUEST.get() else "command line"
+    record(event=AccessEvent.CLIENT, what=f"client {client.name} ({client.client_id}) {act} {detail}".strip(), who=who)
 
 
 def _delete_tokens(client: Client) -> None:

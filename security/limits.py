@@ -79,3 +79,13 @@ GRANT_AMOUNT_DECIMALS_LIMIT = 18
 
 # They are read with each token every few seconds; a client that needs more wants a prefix.
 GRANTS_LIMIT = 500
+
+# How many origins of failures a process tells apart in a minute. Beyond it they are counted together, so that nobody fills the
+# disk by failing: at most about 120 rows of some 200 bytes a minute and process, 35 MB a day.
+ACCESS_ORIGINS_PER_MINUTE = 60
+
+# What was done, in a line; a path may be longer and is cut.
+ACCESS_WHAT_CHARS_LIMIT = 500
+
+# As many rows as a spreadsheet opens; narrower filters lead to the others.
+ACCESS_EXPORT_ROWS_LIMIT = 1_000_000

@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from oauth2_provider.models import AbstractApplication
 
+from security.access_models import AccessRecord
 from security.approval_models import Approval, ApprovalDecision, ApprovalEffect, ApprovalThreshold, StaffSource
 from security.grant_models import Grant
 from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT
@@ -24,6 +25,7 @@ from security.scopes import validate_scopes
 from security.staff_models import Authenticator, RecoveryCode, StaffSession
 
 __all__ = [
+    "AccessRecord",
     "Approval",
     "ApprovalDecision",
     "ApprovalEffect",

@@ -22,13 +22,13 @@ Network = IPv4Network | IPv6Network
 
 def address_of(meta: Mapping[str, Any]) -> Address | None:
     """Return the address of the client from the variables of a request; None where it cannot be known."""
-    address = _address(str(meta.get("REMOTE_ADDR", "")))
+    address = as_address(str(meta.get("REMOTE_ADDR", "")))
     trusted = networks_of(" ".join(settings.TRUSTED_PROXIES))
     forwarded = str(meta.get("HTTP_X_FORWARDED_FOR", "")).split(",")
     for text in reversed(forwarded[-FORWARDED_ADDRESSES_LIMIT:]):
         if address is None or not is_within(address, trusted) or not text.strip():
             break
-        address = _address(text.strip())
+        address = as_address(text.strip())
     return address
 
 
@@ -58,8 +58,8 @@ def validate_networks(value: str) -> None:
             ) from error
 
 
-def _address(text: str) -> Address | None:
-    """The address in a text, with or without a port; an IPv4 address that is written as IPv6 becomes IPv4."""
+def as_address(text: str) -> Address | None:
+    """Return the address in a text, with or without a port, an IPv4 address in IPv6 as IPv4; None if there is none."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

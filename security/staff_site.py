@@ -76,6 +76,8 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc] # unfold has no types
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.login_form = LoginForm
+        # What is deleted is deleted one by one, and so recorded: Django logs many at once without telling.
+        self.disable_action("delete_selected")
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Staff, with the second factor where they have one or must have one."""

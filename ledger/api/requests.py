@@ -87,6 +87,7 @@ class LedgerView(APIView):
             received_at=self.received_at,
             request_id=self.request_id,
             rights=credential.rights,
+            traceparent=self.request._request.traceparent,  # type: ignore[attr-defined]  # noqa: SLF001 - the request that DRF wraps
         )
 
     @property

@@ -26,6 +26,7 @@ GUARDED = {
     "ledger_seal_quarantine": ALL,
     "ledger_snapshot": ALL - {"DELETE"},  # an auxiliary aggregate: a rebuild forgets and makes them anew
     "ledger_verification": ALL,
+    "security_access_record": ALL,
     "security_approval": ALL,
     "security_approval_decision": ALL,
     "security_approval_effect": ALL,
