@@ -154,11 +154,11 @@ def _commands(plan: Plan) -> dict[str, list[str]]:
     web += ["--workers-kill-timeout", str(WEB_DRAIN_SECONDS), "--no-access-log", "billing_project.wsgi:application"]
     celery = ["celery", "-A", "billing_project.celery"]
     beat = [*celery, "beat", "--schedule", str(plan.state_dir / "beat-schedule")]
-    worker = [*celery, "worker", "--pool", "prefork", "--concurrency", str(plan.worker_processes)]
-    worker += ["--without-gossip", "--without-mingle"]
-    commands = {
-        name: [sys.executable, "-m", *rest] for name, rest in (("web", web), ("beat", beat), ("worker", worker))
-    }
+    common = ["--pool", "prefork", "--without-gossip", "--without-mingle"]
+    worker = [*celery, "worker", *common, "--concurrency", str(plan.worker_processes)]
+    massops = [*celery, "worker", *common, "--concurrency", "1", "--queues", "massops", "--hostname", "massops@%h"]
+    children = {"web": web, "beat": beat, "worker": worker, "massops": massops}
+    commands = {name: [sys.executable, "-m", *rest] for name, rest in children.items()}
     if plan.metrics_port:
         commands["metrics"] = [sys.executable, "manage.py", "serve_metrics"]
     return commands

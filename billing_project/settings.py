@@ -108,6 +108,7 @@ INSTALLED_APPS = [
     "security",
     "accounts",
     "ledger",
+    "massops",
     "billing_project",
 ]
 MIDDLEWARE = [
@@ -276,6 +277,8 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "ledger"
+# Mass operations take minutes; on a worker of their own they keep no bell of the ledger waiting.
+CELERY_TASK_ROUTES = {"massops.tasks.*": {"queue": "massops"}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
 

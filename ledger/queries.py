@@ -34,6 +34,13 @@ _SETTLED = """
 """
 _PERIOD = read_sql("ledger/sql/read/period.sql")
 _KEY_USED = "SELECT 1 FROM public.ledger_operation_key WHERE book_id = %s AND source_id = %s AND key = %s"
+_OUTCOMES_OF_KEYS = read_sql("ledger/sql/read/outcomes_of_keys.sql")
+# A read of a sequence and a probe of the inbox: some ten microseconds.
+_ACTIVITY = """
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END,
+           EXISTS (SELECT FROM public.ledger_inbox i WHERE i.priority <= 2 AND i.taken_until < clock_timestamp())
+    FROM public.ledger_operation_id_seq
+"""
 ID_MAX = 2**63 - 1
 
 
@@ -236,6 +243,35 @@ def _page(name: str, window: Window, parameters: Mapping[str, Any]) -> Sequence[
         )
         rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the message of a key; `credential` tells through what it came."""
+
+    operation_id: int
+    outcome: str
+    credential: str
+
+
+@observed(repository="operations")
+def outcomes_of_keys(*, book_id: int, source_id: int, keys: Sequence[str]) -> list[Outcome | None]:
+    """Return what became of the messages of a source with these keys, in order; None where there is none."""
+    found: list[Outcome | None] = [None] * len(keys)
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTCOMES_OF_KEYS, (list(keys), book_id, source_id, book_id))
+        for place, operation_id, outcome, credential in cursor.fetchall():
+            found[place - 1] = Outcome(operation_id, outcome, credential)
+    return found
+
+
+def activity() -> tuple[int, bool]:
+    """Return the newest operation id that was drawn, and whether critical or normal messages wait in the inbox.
+
+    Who posts much at a time learns from it whether others post as well: ids that it did not draw itself are theirs.
+    """
+    operation_id, is_waiting = execute(_ACTIVITY, ())
+    return int(operation_id), bool(is_waiting)
 
 
 @observed(repository="operations")

@@ -54,3 +54,5 @@ NAME_CHARACTERS_MAX = 200
 SCHEDULE_AHEAD_DAYS_MAX = 366
 # Rows that one statement looks up for the result file.
 RESULT_ROWS = 5_000
+# A worker turns to the next mass operation after so long, so that a small one is not behind a large one.
+SLICE_SECONDS = 5.0

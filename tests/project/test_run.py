@@ -92,6 +92,10 @@ def child(tmp_path: Path) -> Iterator[Callable[[str], Child]]:
     supervisor.stop_leftovers(tmp_path)
 
 
+def is_worker(process: psutil.Process) -> bool:
+    return "worker" in process.cmdline() and "massops" not in process.cmdline()
+
+
 def wait_for(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + WAIT_SECONDS_MAX
     while not condition():
@@ -126,7 +130,7 @@ def test_it_runs_from_nothing_mends_a_death_and_stops_cleanly(command_from_nothi
     assert second.stderr.startswith("Billing already runs at ")
     assert second.stderr.count("\n") == 1
 
-    worker = next(process for process in supervisor.leftovers(command.state) if "worker" in process.cmdline())
+    worker = next(process for process in supervisor.leftovers(command.state) if is_worker(process))
     worker.send_signal(signal.SIGKILL)
     wait_for(lambda: "worker is started again" in (command.state / "log" / "supervisor.log").read_text())
 
@@ -135,8 +139,8 @@ def test_it_runs_from_nothing_mends_a_death_and_stops_cleanly(command_from_nothi
     assert supervisor.leftovers(command.state) == []
     assert embedded.running(command.state) == {"PostgreSQL": False, "Valkey": False}
     log = (command.state / "log" / "supervisor.log").read_text()
-    assert [line.split(": ")[1] for line in log.splitlines()[-4:]] == [
-        f"{name} stopped" for name in ("web", "beat", "worker", "servers")
+    assert [line.split(": ")[1] for line in log.splitlines()[-5:]] == [
+        f"{name} stopped" for name in ("web", "beat", "worker", "massops", "servers")
     ]
 
 

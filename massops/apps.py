@@ -1,0 +1,10 @@
+"""Mass operations as a Django app."""
+
+from django.apps import AppConfig
+
+
+class MassopsConfig(AppConfig):
+    """The app."""
+
+    name = "massops"
+    verbose_name = "Mass operations"

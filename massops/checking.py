@@ -1,0 +1,192 @@
+"""Checking: reads all rows into staging, then lets the ledger say what it would refuse, in sets. Nothing else is changed.
+
+A check that is killed begins anew: it has changed nothing but its own scratch. It works in bounded steps, because a
+transaction that stays open would hold back the marks of the ledger.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from accounts.money import format_amount
+from accounts.opening import NewAccount, open_accounts
+from appendonly.sqlfiles import read_sql
+from massops import lifecycle, sources, staging
+from massops.limits import CHECK_ROWS, LEASE_SECONDS_ALL, LISTED_MAX, OPEN_ROWS, STATEMENT_SECONDS_ALL_MAX
+from massops.models import Chunk, Kind, MassOperation, RowProblem, State
+from massops.rows.mapping import Mapping
+
+_SQL = {
+    name: read_sql(f"massops/sql/check/{name}.sql")
+    for name in ("accounts", "rows", "keys_in_file", "keys_in_ledger", "reversed", "totals", "floors")
+}
+_PROGRESS = """
+    UPDATE massops_massoperation SET rows_read = %s, lease_until = clock_timestamp() + make_interval(secs => %s)
+    WHERE id = %s AND lease_owner = %s AND state = 'checking'
+"""
+_UNKNOWN = """
+    SELECT code, rows, unit_stated FROM massops_staged_account
+    WHERE mass_operation_id = %s AND account_id IS NULL ORDER BY rows DESC, code LIMIT %s
+"""
+_COUNTS = """
+    SELECT (SELECT count(*) FROM massops_staged_account WHERE mass_operation_id = %(id)s),
+           (SELECT count(*) FROM massops_staged_account WHERE mass_operation_id = %(id)s AND account_id IS NULL),
+           (SELECT count(DISTINCT "row") FROM massops_rowproblem WHERE mass_operation_id = %(id)s AND "row" > 0)
+"""
+_CODES = """
+    SELECT code, count(DISTINCT "row") FROM massops_rowproblem WHERE mass_operation_id = %s GROUP BY code ORDER BY 2 DESC, 1
+"""
+
+
+def run(*, mass_operation: MassOperation, owner: uuid.UUID) -> None:
+    """Check a mass operation to the end. Raises lifecycle.LeaseLost when it was cancelled or taken over."""
+    lifecycle.renew(mass_operation_id=mass_operation.id, owner=owner, seconds=LEASE_SECONDS_ALL)
+    lifecycle.limit_statements(seconds=STATEMENT_SECONDS_ALL_MAX)
+    rows_read, readable = _stage(mass_operation, _teller(mass_operation.id, owner))
+    tell = _teller(mass_operation.id, owner)
+    tell(rows_read)
+    if mass_operation.unit_to_open:
+        _open_unknown(mass_operation, lambda: tell(rows_read))
+    check_rows(mass_operation, rows_read, lambda: tell(rows_read))
+    summary, rows_bad = _summary(mass_operation)
+    with lifecycle.locked(
+        mass_operation_id=mass_operation.id, source_id=mass_operation.source_id, reason="checked", owner=owner
+    ) as found:
+        found.state, found.checked_at, found.summary = State.CHECKED, timezone.now(), summary
+        found.rows_read, found.rows_bad, found.rows_good = rows_read, rows_bad, max(0, rows_read - rows_bad)
+        found.is_readable, found.unit_to_open, found.failures, found.lease_owner = readable, "", 0, None
+        found.save()
+
+
+def _stage(mass_operation: MassOperation, tell: Callable[[int], None]) -> tuple[int, bool]:
+    """Read everything into fresh staging tables and replace the errors of the check before."""
+    staging.open_tables(mass_operation_id=mass_operation.id)
+    RowProblem.objects.filter(mass_operation=mass_operation).delete()
+    with sources.items_of(mass_operation) as items:
+        rows_read, readable = staging.fill(
+            mass_operation_id=mass_operation.id, items=items, told=tell, with_problems=True
+        )
+    staging.close_tables(mass_operation_id=mass_operation.id)
+    return rows_read, readable
+
+
+def check_rows(mass_operation: MassOperation, rows_read: int, tell: Callable[[], None]) -> None:
+    """Let the ledger judge what is staged; errors are inserted."""
+    columns = _columns(sources.mapping_in_use(mass_operation))
+    facts = {"id": mass_operation.id, "book": mass_operation.book_id, "source": mass_operation.source_id, **columns}
+    _execute("accounts", facts)
+    tell()
+    by_range = ["rows"]
+    if mass_operation.kind == Kind.REVERSAL:
+        by_range = ["rows", "reversed"]
+    elif sources.is_own_key(mass_operation):
+        _execute("keys_in_file", facts)
+        tell()
+        by_range = ["rows", "keys_in_ledger"]
+    elif _has_key(mass_operation):
+        _execute("keys_in_file", facts)
+    for first, last in staging.batches_of(rows_read, CHECK_ROWS):
+        for name in by_range:
+            _execute(name, {**facts, "first": first, "last": last})
+        tell()
+
+
+def _has_key(mass_operation: MassOperation) -> bool:
+    mapping = sources.mapping_in_use(mass_operation)
+    return mapping is None or bool(mapping.key)
+
+
+def _teller(mass_operation_id: int, owner: uuid.UUID) -> Callable[[int], None]:
+    def tell(rows_read: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_PROGRESS, (rows_read, LEASE_SECONDS_ALL, mass_operation_id, owner))
+            if not cursor.rowcount:
+                raise lifecycle.LeaseLost
+
+    return tell
+
+
+def _open_unknown(mass_operation: MassOperation, tell: Callable[[], None]) -> None:
+    """Open the accounts that rows name and that do not exist, in the unit that was asked for (or that the rows state)."""
+    facts = {"id": mass_operation.id, "book": mass_operation.book_id}
+    _execute("accounts", facts)
+    with connection.cursor() as cursor:
+        cursor.execute(_UNKNOWN, (mass_operation.id, None))
+        unknown = cursor.fetchall()
+        cursor.execute("DELETE FROM massops_staged_account WHERE mass_operation_id = %s", [mass_operation.id])
+    for start in range(0, len(unknown), OPEN_ROWS):
+        block = unknown[start : start + OPEN_ROWS]
+        accounts = [NewAccount(code, unit or mass_operation.unit_to_open, "", {}, None) for code, _, unit in block]
+        open_accounts(book_id=mass_operation.book_id, source_id=mass_operation.source_id, accounts=accounts)
+        tell()
+
+
+def _summary(mass_operation: MassOperation) -> tuple[dict[str, Any], int]:
+    facts = {"id": mass_operation.id, "book": mass_operation.book_id, "limit": LISTED_MAX}
+    accounts, unknown, rows_bad = _rows(_COUNTS, facts)[0]
+    sums = ("sum", "smallest", "largest", "increments", "decrements")
+    units = [
+        {"unit": unit, "rows": rows}
+        | {name: format_amount(int(minor), exponent) for name, minor in zip(sums, minors, strict=True)}
+        for unit, exponent, rows, *minors in _rows(_SQL["totals"], facts)
+    ]
+    floors = [
+        {
+            "account": code, "unit": unit, "balance": format_amount(int(now), exponent),
+            "lowest": format_amount(int(lowest), exponent), "floor": format_amount(int(floor), exponent), "line": line,
+        }
+        for code, unit, exponent, now, lowest, floor, line in _rows(_SQL["floors"], facts)
+    ]  # fmt: skip
+    listed = _rows(_UNKNOWN, (mass_operation.id, LISTED_MAX)) if unknown else []
+    summary = {
+        "units": units,
+        "accounts": accounts,
+        "unknown": unknown,
+        "unknown_accounts": [{"account": code, "rows": int(rows), "unit": unit} for code, rows, unit in listed],
+        "below_floor": floors,
+        "errors": dict(_rows(_CODES, (mass_operation.id,))),
+        "notices": _notices(mass_operation),
+    }
+    return summary, rows_bad
+
+
+def _notices(mass_operation: MassOperation) -> list[str]:
+    file = mass_operation.file
+    if file is None or not file.chunks:
+        return []
+    last = Chunk.objects.only("data").get(file_id=file.id, ordinal=file.chunks - 1)
+    if bytes(last.data)[-2:].strip(b"\0")[-1:] not in {b"\n", b"\r"} and not file.name.lower().endswith(".xlsx"):
+        return ["The file does not end with a line break: make sure that its last row was not cut."]
+    return []
+
+
+def _columns(mapping: Mapping | None) -> dict[str, str]:
+    """The file's own names of the columns, as errors tell them."""
+    if mapping is None:
+        return {f"{name}_column": name for name in ("account", "to", "unit", "amount", "key")}
+    pays, unit = mapping.account or mapping.from_account, mapping.unit
+    return {
+        "account_column": (pays.column if pays else None) or "account",
+        "to_column": (mapping.to_account.column if mapping.to_account else None) or "to",
+        "unit_column": (unit.column if unit else None) or "unit",
+        "amount_column": mapping.amount.column
+        or mapping.amount.debit_column
+        or mapping.amount.credit_column
+        or "amount",
+        "key_column": ", ".join(mapping.key),
+    }
+
+
+def _execute(name: str, facts: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL[name], facts)
+
+
+def _rows(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
