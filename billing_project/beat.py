@@ -14,15 +14,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "ledger-inbox": {"task": "ledger.tasks.drain_inbox", "schedule": 1.0, "options": {"expires": 1}},
     # There are always two partitions ahead; hours would do.
     "ledger-partitions": {"task": "ledger.tasks.add_partitions", "schedule": 600.0, "options": {"expires": 600}},
-<<<<<<< HEAD
     # One point of every chart; the rates over one, five and fifteen minutes are taken from these as well.
     "metrics-sample": {"task": "metrics.tasks.sample", "schedule": 60.0, "options": {"expires": 60}},
-=======
     # The bell of mass operations: what was uploaded or decided begins within a second.
     "massops-work": {"task": "massops.tasks.work", "schedule": 1.0, "options": {"expires": 1}},
     # Uploads that broke off are swept a day later; an hour more does not matter.
     "massops-sweep": {"task": "massops.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
->>>>>>> a267a3d (Mass operations: a file of rows is stored, checked in sets without changing anything, decided on, and posted in batches by a worker of its own; from the command line)
     # Expired tokens are of no use to anybody.
     "security-expired-tokens": {
         "task": "security.tasks.clear_expired_tokens",

@@ -18,6 +18,8 @@ from massops import lifecycle, sources, staging
 from massops.limits import CHECK_ROWS, LEASE_SECONDS_ALL, LISTED_MAX, OPEN_ROWS, STATEMENT_SECONDS_ALL_MAX
 from massops.models import Chunk, Kind, MassOperation, RowProblem, State
 from massops.rows.mapping import Mapping
+from security.grants import rights_of_sources
+from security.rights import Action
 
 _SQL = {
     name: read_sql(f"massops/sql/check/{name}.sql")
@@ -29,11 +31,16 @@ _PROGRESS = """
 """
 _UNKNOWN = """
     SELECT code, rows, unit_stated FROM massops_staged_account
-    WHERE mass_operation_id = %s AND account_id IS NULL ORDER BY rows DESC, code LIMIT %s
+    WHERE mass_operation_id = %s AND account_id IS NULL AND status IS NULL ORDER BY rows DESC, code LIMIT %s
+"""
+_FORBID = """
+    UPDATE massops_staged_account SET status = 'forbidden', account_id = NULL, unit = NULL, exponent = NULL, floor = NULL
+    WHERE mass_operation_id = %s AND code = ANY (%s)
 """
 _COUNTS = """
     SELECT (SELECT count(*) FROM massops_staged_account WHERE mass_operation_id = %(id)s),
-           (SELECT count(*) FROM massops_staged_account WHERE mass_operation_id = %(id)s AND account_id IS NULL),
+           (SELECT count(*) FROM massops_staged_account
+            WHERE mass_operation_id = %(id)s AND account_id IS NULL AND status IS NULL),
            (SELECT count(DISTINCT "row") FROM massops_rowproblem WHERE mass_operation_id = %(id)s AND "row" > 0)
 """
 _CODES = """
@@ -78,6 +85,7 @@ def check_rows(mass_operation: MassOperation, rows_read: int, tell: Callable[[],
     columns = _columns(sources.mapping_in_use(mass_operation))
     facts = {"id": mass_operation.id, "book": mass_operation.book_id, "source": mass_operation.source_id, **columns}
     _execute("accounts", facts)
+    _hide_forbidden(mass_operation)
     tell()
     by_range = ["rows"]
     if mass_operation.kind == Kind.REVERSAL:
@@ -92,6 +100,24 @@ def check_rows(mass_operation: MassOperation, rows_read: int, tell: Callable[[],
         for name in by_range:
             _execute(name, {**facts, "first": first, "last": last})
         tell()
+
+
+def _hide_forbidden(mass_operation: MassOperation) -> None:
+    """Mark accounts that the source has no grant for; they look alike, whether they exist or not."""
+    rights = rights_of_sources(source_ids={mass_operation.source_id})[mass_operation.source_id]
+    if rights is None:
+        return
+    codes = [
+        code
+        for (code,) in _rows(
+            "SELECT code FROM massops_staged_account WHERE mass_operation_id = %s", [mass_operation.id]
+        )
+        if not (
+            rights.reaches(Action.MASS, code) and any(rights.reaches(a, code) for a in (Action.DEBIT, Action.CREDIT))
+        )
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_FORBID, (mass_operation.id, codes))
 
 
 def _has_key(mass_operation: MassOperation) -> bool:
@@ -112,6 +138,7 @@ def _teller(mass_operation_id: int, owner: uuid.UUID) -> Callable[[int], None]:
 def _open_unknown(mass_operation: MassOperation, tell: Callable[[], None]) -> None:
     """Open the accounts that rows name and that do not exist, in the unit that was asked for (or that the rows state)."""
     facts = {"id": mass_operation.id, "book": mass_operation.book_id}
+    rights = rights_of_sources(source_ids={mass_operation.source_id})[mass_operation.source_id]
     _execute("accounts", facts)
     with connection.cursor() as cursor:
         cursor.execute(_UNKNOWN, (mass_operation.id, None))
@@ -119,7 +146,11 @@ def _open_unknown(mass_operation: MassOperation, tell: Callable[[], None]) -> No
         cursor.execute("DELETE FROM massops_staged_account WHERE mass_operation_id = %s", [mass_operation.id])
     for start in range(0, len(unknown), OPEN_ROWS):
         block = unknown[start : start + OPEN_ROWS]
-        accounts = [NewAccount(code, unit or mass_operation.unit_to_open, "", {}, None) for code, _, unit in block]
+        accounts = [
+            NewAccount(code, unit, "", {}, None)
+            for code, unit in ((code, stated or mass_operation.unit_to_open) for code, _, stated in block)
+            if rights is None or rights.allows(Action.OPEN, code, unit)
+        ]
         open_accounts(book_id=mass_operation.book_id, source_id=mass_operation.source_id, accounts=accounts)
         tell()
 

@@ -31,6 +31,7 @@ from massops.limits import (
 )
 from massops.models import MassOperation, Mode, State
 from massops.rows.amounts import negated
+from security.grants import rights_of_sources
 
 _BATCH = read_sql("massops/sql/batch.sql")
 _encode = msgspec.json.Encoder().encode
@@ -210,6 +211,7 @@ def messages_of(found: MassOperation, rows: Sequence[StagedRow]) -> list[Message
     """Return the messages of staged rows: each says in JSON what POST /operations would have been told."""
     credential = sources.credential_of(found.id)
     received_at: datetime = found.file.received_at if found.file else found.created_at
+    rights = rights_of_sources(source_ids={found.source_id})[found.source_id]
     override = found.effective_at and found.effective_at.isoformat().replace("+00:00", "Z")
     messages = []
     for row in rows:
@@ -234,6 +236,7 @@ def messages_of(found: MassOperation, rows: Sequence[StagedRow]) -> list[Message
                 effective_at=datetime.fromisoformat(effective_at) if effective_at else None,
                 reverses=row.reverses,
                 request_id=f"{credential}:{row.line}",
+                rights=rights,
             )
         )
     return messages

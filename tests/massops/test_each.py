@@ -162,3 +162,27 @@ def test_an_operation_names_its_mass_operation_and_line(desk: Desk) -> None:
         f"massop:{done.id}:2",
         '{"entries":[{"account":"anna","amount":"10.00"}],"description":"first"}',
     )
+
+
+def test_a_restricted_client_posts_only_where_it_has_grants_and_learns_nothing_of_other_accounts(desk: Desk) -> None:
+    from django.utils import timezone  # noqa: PLC0415
+
+    from security.grants import NewGrant, add_grant  # noqa: PLC0415
+    from security.models import Client  # noqa: PLC0415
+    from security.rights import Action  # noqa: PLC0415
+    from tests.security.actors import new_actor  # noqa: PLC0415
+
+    client = Client.objects.get(client_id=new_actor(name="narrow", scopes="operations:write").client_id)
+    for action in (Action.MASS, Action.CREDIT):
+        add_grant(grant=NewGrant(action=action, account_prefix="anna"), now=timezone.now(), client_id=client.client_id)
+    narrow = Desk(type(desk.page)(desk.page.book_id, client.source_id))
+
+    found = narrow.upload("key,account,amount\n1,anna,1\n2,bert,1\n3,nobody,1\n4,anna,-1\n")
+
+    assert [(line, code) for line, _, code in desk.problems(found)] == [
+        (3, "forbidden_account"),
+        (4, "forbidden_account"),
+    ]
+    assert found.summary["unknown"] == 0
+    done = narrow.post(found)
+    assert (done.rows_posted, done.refusals) == (1, {"forbidden_account": 1})

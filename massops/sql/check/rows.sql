@@ -9,13 +9,13 @@ JOIN massops_staged_account a ON a.mass_operation_id = %(id)s AND a.code = r.acc
 LEFT JOIN massops_staged_account t ON t.mass_operation_id = %(id)s AND t.code = r.to_account
 CROSS JOIN LATERAL (
   SELECT %(account_column)s AS col, 'account_unknown' AS code, format('There is no account %%s in this book.', r.account) AS sentence
-    WHERE a.account_id IS NULL
+    WHERE a.account_id IS NULL AND a.status IS NULL
   UNION ALL SELECT %(to_column)s, 'account_unknown', format('There is no account %%s in this book.', r.to_account)
-    WHERE r.to_account IS NOT NULL AND t.account_id IS NULL
-  UNION ALL SELECT %(account_column)s, CASE a.status WHEN 'frozen' THEN 'account_frozen' ELSE 'account_closed' END,
+    WHERE r.to_account IS NOT NULL AND t.account_id IS NULL AND t.status IS NULL
+  UNION ALL SELECT %(account_column)s, CASE a.status WHEN 'frozen' THEN 'account_frozen' WHEN 'forbidden' THEN 'forbidden_account' ELSE 'account_closed' END,
                    format('The account %%s is %%s.', r.account, a.status)
     WHERE a.status <> 'open'
-  UNION ALL SELECT %(to_column)s, CASE t.status WHEN 'frozen' THEN 'account_frozen' ELSE 'account_closed' END,
+  UNION ALL SELECT %(to_column)s, CASE t.status WHEN 'frozen' THEN 'account_frozen' WHEN 'forbidden' THEN 'forbidden_account' ELSE 'account_closed' END,
                    format('The account %%s is %%s.', r.to_account, t.status)
     WHERE t.status <> 'open'
   UNION ALL SELECT %(unit_column)s, 'unit_mismatch', format('The row says %%s, the account %%s has %%s.', r.unit, r.account, a.unit)
