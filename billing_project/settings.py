@@ -45,6 +45,8 @@ env = environ.FileAwareEnv(
     SEAL_RETIRED_KEYS=(list, []),
     SEAL_ORIGIN=(str, ""),
     SEAL_DIRECTORIES=(list, []),
+    SEAL_WITNESSES=(list, []),
+    SEAL_POST_URLS=(list, []),
     METRICS=(bool, True),
     METRICS_TOKEN=(str, ""),
     METRICS_PORT=(int, 0),
@@ -73,6 +75,7 @@ if not MAC_KEYS:
 SEAL_ORIGIN = env("SEAL_ORIGIN") or ("" if PRODUCTION else "localhost")
 SEAL_KEYS = env("SEAL_KEYS") or ("" if PRODUCTION else local_keys.seal_keys(STATE_DIR))
 SEAL_RETIRED_KEYS = env("SEAL_RETIRED_KEYS")
+SEAL_WITNESSES, SEAL_POST_URLS = env("SEAL_WITNESSES"), env("SEAL_POST_URLS")
 SEAL_DIRECTORIES = [Path(folder) for folder in env("SEAL_DIRECTORIES")] or [STATE_DIR / "checkpoints"]
 if not (SEAL_KEYS and SEAL_ORIGIN):
     raise ImproperlyConfigured(

@@ -67,6 +67,9 @@ WITNESS_LOCK_SECONDS_MAX = 10.0
 WITNESS_BODY_BYTES_MAX = 64 * 1024
 WITNESS_READ_SECONDS_MAX = 10
 WITNESS_CONNECTIONS_MAX = 32
+# Who was away when a head was given out is left alone for so long, so that a worker is not kept waiting again and again.
+DISTRIBUTION_PAUSE_SECONDS = 30.0
+HEAD_POST_SECONDS_MAX = 5.0
 # The sealer asks a witness after publishing; one that is slower than a block a second is asked again with the next.
 WITNESS_ANSWER_SECONDS_MAX = 5.0
 # A person's search through one account's history: first a look at a page's worth, then as many entries as are read in

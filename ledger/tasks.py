@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from ledger import aggregates, inbox, partitions
-from ledger.sealing import sealer
+from ledger.sealing import distribution, sealer
 
 
 @shared_task(name="ledger.tasks.aggregate")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -30,3 +30,9 @@ def drain_inbox(**_unknown: Any) -> None:
 def seal(**_unknown: Any) -> None:
     """Seal what has become safe, sign the heads and publish them."""
     sealer.run()
+
+
+@shared_task(name="ledger.tasks.distribute_heads")  # type: ignore[untyped-decorator]  # Celery has no types
+def distribute_heads(**_unknown: Any) -> None:
+    """Have the newest heads cosigned by witnesses, and post them where they are wanted."""
+    distribution.run()

@@ -33,6 +33,7 @@ def seal_policy(request: HttpRequest) -> HttpResponse:
         "origin": f"{settings.SEAL_ORIGIN}/BOOK/INCARNATION",
         "keys": signing.public_keys(),
         "retired_keys": list(settings.SEAL_RETIRED_KEYS),
+        "witnesses": [witness.vkey for witness, _ in signing.witnesses()],
         "checkpoint_seconds_max": HEARTBEAT_SECONDS,
         "formats": _FORMATS,
         "verifier": {

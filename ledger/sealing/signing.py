@@ -4,7 +4,7 @@ from functools import cache
 
 from django.conf import settings
 
-from ledger.sealing.notes import KeyTextError, Signer, Verifier
+from ledger.sealing.notes import COSIGNATURE, KeyTextError, Signer, Verifier
 
 __all__ = ["KeyTextError", "origin", "public_keys", "signers", "verifiers"]
 
@@ -28,6 +28,18 @@ def verifiers() -> tuple[Verifier, ...]:
     """Return the public keys under which our own checkpoints are accepted: of the keys that sign, and retired ones."""
     retired = tuple(Verifier.parse(line) for line in settings.SEAL_RETIRED_KEYS)
     return (*(signer.verifier for signer in signers()), *retired)
+
+
+def witnesses() -> tuple[tuple[Verifier, str], ...]:
+    """Return the witnesses of SEAL_WITNESSES with their addresses. Raises KeyTextError."""
+    found = []
+    for text in settings.SEAL_WITNESSES:
+        vkey, _, url = text.strip().partition(" ")
+        verifier = Verifier.parse(vkey)
+        if verifier.algorithm != COSIGNATURE or not url:
+            raise KeyTextError("SEAL_WITNESSES is a list of KEY ADDRESS, the key one that cosigns.")
+        found.append((verifier, url.strip()))
+    return tuple(found)
 
 
 def origin(book: str, incarnation: int) -> str:

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def check_receipt(options: argparse.Namespace, keys: list[Key], witnesses: list[Key]) -> None:
     """Is the record of this receipt in the chain that was signed?"""
-    leaf, index, proof, checkpoint = read_receipt(_read(options.file))
+    leaf, index, proof, checkpoint = read_receipt(_read(options.file, "receipt"))
     if options.leaf:
         _say(_shown_leaf(leaf))
     hashed = hashlib.sha256(b"\x00" + leaf).digest()
@@ -89,7 +89,7 @@ def check_receipt(options: argparse.Namespace, keys: list[Key], witnesses: list[
 
 def check_consistency(options: argparse.Namespace, keys: list[Key], witnesses: list[Key]) -> None:
     """Is the chain of the old checkpoint the beginning of the chain of the new one?"""
-    old, new = (read_checkpoint(_read(name)) for name in (options.old, options.new))
+    old, new = (read_checkpoint(_read(name, "checkpoint")) for name in (options.old, options.new))
     for name, checkpoint in (("old", old), ("new", new)):
         _say(f"{name}        {checkpoint.origin}, {checkpoint.size} leaves, root {checkpoint.root.hex()}")
         check_signatures(checkpoint, keys, witnesses, options)
@@ -108,7 +108,7 @@ def check_consistency(options: argparse.Namespace, keys: list[Key], witnesses: l
 def check_export(options: argparse.Namespace, keys: list[Key], witnesses: list[Key]) -> None:
     """Is every leaf and every hash of this folder what the signed checkpoint covers?"""
     folder = Path(options.folder)
-    checkpoint = read_checkpoint(_read(folder / "checkpoint"))
+    checkpoint = read_checkpoint(_read(folder / "checkpoint", "checkpoint"))
     _say(f"chain      {checkpoint.origin}, {checkpoint.size} leaves, root {checkpoint.root.hex()}")
     row = []
     for entries in _bundles(folder, checkpoint.size):
@@ -195,7 +195,12 @@ def read_receipt(text: str) -> tuple[bytes, int, list[bytes], Checkpoint]:
     lines = head.split("\n")
     if not gap or lines[0] != RECEIPT or [line.split(" ")[0] for line in lines[1:3]] != ["extra", "index"]:
         raise UncheckedError(f"this is not a receipt: its first lines should be {RECEIPT}, extra and index.")
-    return _decoded(lines[1][6:]), _number(lines[2][6:]), [_hash(line) for line in lines[3:]], read_checkpoint(note)
+    return (
+        _decoded(lines[1][6:]),
+        _number(lines[2][6:]),
+        [_decoded(line, HASH_BYTES) for line in lines[3:]],
+        read_checkpoint(note),
+    )
 
 
 def read_checkpoint(note: str) -> Checkpoint:
@@ -214,7 +219,7 @@ def read_checkpoint(note: str) -> Checkpoint:
         if dash != "\N{EM DASH}" or not name:
             raise UncheckedError("a line below the checkpoint is not a signature.")
         signatures.append((name, raw[:4], raw[4:]))
-    return Checkpoint(lines[0], _number(lines[1]), _hash(lines[2]), body + "\n", signatures)
+    return Checkpoint(lines[0], _number(lines[1]), _decoded(lines[2], HASH_BYTES), body + "\n", signatures)
 
 
 def _check_growth(name: str | None, old: Checkpoint, new: Checkpoint) -> None:
@@ -224,12 +229,7 @@ def _check_growth(name: str | None, old: Checkpoint, new: Checkpoint) -> None:
         raise UncheckedError(
             "the chain has grown: give the ledger's consistency proof for the two sizes with --proof FILE."
         )
-    text = _read(name)
-    try:
-        lines = json.loads(text)["proof"] if text.lstrip().startswith("{") else text.split()
-        proof = [_hash(str(line)) for line in lines]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UncheckedError("the proof should be hashes in base64, one to a line, or the ledger's JSON.") from error
+    proof = [_decoded(line, HASH_BYTES) for line in _read(name, "proof").split()]
     if not old.size or growth_roots(old.root, old.size, new.size, proof) != (old.root, new.root):
         raise TamperedError(
             "the proof does not join the two roots. Keep the files; if no proof does, history was changed."
@@ -273,11 +273,16 @@ def _tile_name(number: int, width: int) -> str:
     return "/".join(reversed(groups)) + ("" if width == WIDTH else f".p/{width}")
 
 
-def _read(name: str | Path) -> str:
+def _read(name: str | Path, member: str) -> str:
+    """Return a file's text; of an answer of the ledger's API, which is JSON, this member of it."""
     try:
-        return _read_bytes(Path(name)).decode()
-    except UnicodeDecodeError as error:
-        raise UncheckedError(f"{name} is not text.") from error
+        text = _read_bytes(Path(name)).decode()
+        if text.lstrip().startswith("{"):
+            found = json.loads(text)[member]
+            text = "\n".join(found if isinstance(found, list) else [found])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UncheckedError(f"{name} is not text, or has no {member} (yet).") from error
+    return text
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -332,20 +337,13 @@ def _ed25519_accepts(public_key: bytes, signature: bytes, message: bytes) -> boo
     return True
 
 
-def _decoded(text: str) -> bytes:
+def _decoded(text: str, length: int | None = None) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise UncheckedError("a line is not base64: the file was damaged, or is something else.") from error
-    if base64.b64encode(raw).decode() != text:
-        raise UncheckedError("a line is not the usual base64 of its bytes: the file was damaged.")
-    return raw
-
-
-def _hash(text: str) -> bytes:
-    raw = _decoded(text)
-    if len(raw) != HASH_BYTES:
-        raise UncheckedError("a line should be a hash of 32 bytes, and is not.")
+    if base64.b64encode(raw).decode() != text or len(raw) != (length or len(raw)):
+        raise UncheckedError("a line is not the base64 of what it should be: the file was damaged.")
     return raw
 
 
@@ -375,8 +373,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape, fromfile_prefix_chars="@")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, files in (
-        ("receipt", check_receipt, {"file": "a receipt"}),
-        ("consistency", check_consistency, {"old": "a checkpoint, or a receipt", "new": "a later one"}),
+        ("receipt", check_receipt, {"file": "a receipt, also within the ledger's answer"}),
+        (
+            "consistency",
+            check_consistency,
+            {"old": "a checkpoint or receipt, also within an answer", "new": "a later one"},
+        ),
         ("export", check_export, {"folder": "a chain as a folder of tiles"}),
     ):
         command = commands.add_parser(name, help=str(run.__doc__))
@@ -390,7 +392,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--origin", help="the chain that it must be, such as ledger.example.com/main/1")
         command.set_defaults(run=run)
     commands.choices["receipt"].add_argument("--leaf", action="store_true", help="show the record too")
-    commands.choices["consistency"].add_argument("--proof", help="the ledger's proof between the two sizes")
+    commands.choices["consistency"].add_argument(
+        "--proof", help="the ledger's proof between the two sizes, or its answer"
+    )
     return parser
 
 

@@ -182,6 +182,17 @@ def test_growth_is_so(ask, old, new):
         assert ask("consistency", "old", "new", "--key", KEY, "--proof", name, **files)[0] == OK
 
 
+def test_the_ledgers_answers_are_read_as_they_come(ask):
+    receipt = json.dumps({"status": "sealed", "receipt": str(CHAIN.receipt(17)), "checkpoint": str(CHAIN.checkpoint())})
+    pending = json.dumps({"status": "pending", "receipt": None, "checkpoint": None})
+
+    assert ask("receipt", "answer", "--key", KEY, answer=receipt)[0] == OK
+    assert ask("consistency", "answer", "answer", "--key", KEY)[0] == OK
+    status, said = ask("receipt", "answer", "--key", KEY, answer=pending)
+    assert (status, "no receipt (yet)" in said) == (UNCHECKED, True)
+    assert ask("receipt", "answer", "--key", KEY, answer="{" * 100_000)[0] == UNCHECKED
+
+
 def test_receipts_have_checkpoints_to_compare(ask):
     assert ask("consistency", "a", "b", "--key", KEY, a=CHAIN.receipt(1), b=CHAIN.checkpoint())[0] == OK
 
