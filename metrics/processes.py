@@ -73,5 +73,13 @@ def forget_the_dead() -> None:
         return
     for file in path.glob("gauge_live*_*.db"):
         pid = int(file.stem.rpartition("_")[2])
-        if not psutil.pid_exists(pid):
+        if not _lives(pid):
             mark_process_dead(pid, str(path))  # type: ignore[no-untyped-call]  # the library has no types here
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
