@@ -22,6 +22,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "massops-work": {"task": "massops.tasks.work", "schedule": 1.0, "options": {"expires": 1}},
     # Uploads that broke off are swept a day later; an hour more does not matter.
     "massops-sweep": {"task": "massops.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
+    # What the dashboard says of totals may be this old; where making it takes long, it rests longer (ledger.overview).
+    "ledger-overviews": {"task": "ledger.tasks.refresh_overviews", "schedule": 30.0, "options": {"expires": 30}},
     # Expired tokens are of no use to anybody.
     "security-expired-tokens": {
         "task": "security.tasks.clear_expired_tokens",

@@ -16,6 +16,7 @@ UNFOLD: dict[str, Any] = {
             {"title": "Change password", "link": reverse_lazy("admin:password_change")},
         ]
     },
+    "DASHBOARD_CALLBACK": "billing_project.dashboard.dashboard",
     "STYLES": [lambda _request: static("billing/panel.css")],
     "SCRIPTS": [lambda _request: static("billing/panel.js")],
 }

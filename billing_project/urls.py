@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from billing_project.api_schema import DocsView, SchemaView
+from billing_project.dashboard import tile_page
 from billing_project.health import livez, readyz
 from billing_project.private_urls import urlpatterns as private_routes
 from billing_project.scrape import scrape
@@ -18,6 +19,7 @@ handler500 = "billing_project.api_errors.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("", include("security.urls")),
+    path("admin/tiles/<slug:name>/", tile_page, name="admin_tile"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(ledger_routes)),
     path("api/v1/books/<slug:book>/", include((ledger_routes, "book"))),

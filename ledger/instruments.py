@@ -16,26 +16,30 @@ _STATE = read_sql("ledger/sql/read/state.sql")
 _CLASSES = dict(enumerate(Priority, 1))
 
 
+def waiting() -> tuple[list[tuple[str, int, float]], float]:
+    """Return (class, messages, seconds of the oldest) for each class of the inbox, and the lag of marks in seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STATE)
+        rows = {number: (int(count), float(age)) for number, count, age in cursor.fetchall()}
+    return [(str(name), *rows.get(number, (0, 0.0))) for number, name in _CLASSES.items()], rows[0][1]
+
+
 class LedgerCollector(Collector):
     """What Prometheus learns of the state of the ledger; nothing while the database is away."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges, from one query."""
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_STATE)
-                rows = {number: (count, age) for number, count, age in cursor.fetchall()}
+            rows, lag_seconds = waiting()
         except DatabaseError:
             return
         messages = GaugeMetricFamily("ledger_inbox_messages", "Messages that wait in the inbox", labels=["priority"])
         age = GaugeMetricFamily("ledger_inbox_age_seconds", "Age of the oldest message that waits", labels=["priority"])
-        for number, name in _CLASSES.items():
-            waiting, oldest = rows.get(number, (0, 0.0))
-            messages.add_metric([name], waiting)
+        for name, count, oldest in rows:
+            messages.add_metric([name], count)
             age.add_metric([name], oldest)
         yield messages
         yield age
-        lag = rows[0][1]
         yield GaugeMetricFamily(
-            "ledger_mark_lag_seconds", "Age of the newest mark while newer entries wait for one", lag
+            "ledger_mark_lag_seconds", "Age of the newest mark while newer entries wait for one", lag_seconds
         )

@@ -98,6 +98,11 @@ ENTRIES_LISTED_MAX = 4
 SEARCH_RESULTS_MAX = 8
 SEARCH_NAMES_MAX = 20
 SEARCH_SAMPLE_ROWS = 300
+# The dashboard: how many of the largest balances are kept on each side of zero, at how many refusals a chart looks, and how much
+# longer than its making an overview rests.
+OVERVIEW_LARGEST = 10
+REFUSALS_LOOKED_MAX = 20_000
+OVERVIEW_REST_FACTOR = 20
 # How many accounts are offered while a code is typed.
 SUGGESTIONS_MAX = 10
 # How many accounts a search by the beginning of a name finds at most; more letters find the rest.

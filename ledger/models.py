@@ -324,3 +324,18 @@ class DaySpent(Table):
 
     def __str__(self) -> str:
         return f"spent under grant {self.grant_id}"
+
+
+class Overview(models.Model):
+    """A book at a glance as of a moment: a hint for people, made anew again and again (ledger.overview), never the truth."""
+
+    book = models.OneToOneField(Book, models.DO_NOTHING, primary_key=True, db_constraint=False)
+    made_at = models.DateTimeField()
+    seconds = models.FloatField(help_text="How long it took to make.")
+    units = models.JSONField()
+
+    class Meta:
+        db_table = "ledger_overview"
+
+    def __str__(self) -> str:
+        return f"overview of book {self.book_id}"

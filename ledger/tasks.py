@@ -3,8 +3,9 @@
 from typing import Any
 
 from celery import shared_task
+from django.utils import timezone
 
-from ledger import aggregates, inbox, partitions
+from ledger import aggregates, inbox, overview, partitions
 from ledger.sealing import distribution, sealer
 
 
@@ -36,3 +37,9 @@ def seal(**_unknown: Any) -> None:
 def distribute_heads(**_unknown: Any) -> None:
     """Have the newest heads cosigned by witnesses, and post them where they are wanted."""
     distribution.run()
+
+
+@shared_task(name="ledger.tasks.refresh_overviews")  # type: ignore[untyped-decorator]  # Celery has no types
+def refresh_overviews(**_unknown: Any) -> None:
+    """Make the overviews of books anew, as far as they are not at rest."""
+    overview.refresh(now=timezone.now())

@@ -14,6 +14,7 @@ MODULES = (
     "ledger.grid",
     "ledger.inbox",
     "ledger.marks",
+    "ledger.overview",
     "ledger.partitions",
     "ledger.posting",
     "ledger.queries",

@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand
 from accounts.models import Unit
 from accounts.opening import NewAccount, open_accounts
 from accounts.queries import book_id_of
-from ledger import aggregates, pipeline
+from ledger import aggregates, overview, pipeline
 from ledger.contracts import Sender
 from ledger.messages import read_batch
 from security.approval_models import ApprovalThreshold
@@ -67,6 +67,7 @@ class Command(BaseCommand):
         ):  # so that one person alone can try them; above it a second one approves
             ApprovalThreshold.objects.get_or_create(kind=kind, unit="EUR", defaults={"above_minor": ALONE_MINOR})
         aggregates.run()
+        overview.refresh(now=now)
         own = {
             "admin_user": ADMIN_NAME,
             "admin_password": password,

@@ -35,5 +35,10 @@
     all(document);
     new MutationObserver(() => all(document)).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
   });
+  // A tile that is read anew takes its chart with it; one that gets no answer at all says so.
+  document.addEventListener("htmx:beforeSwap", (event) => event.target.querySelectorAll("canvas").forEach((canvas) => Chart.getChart(canvas)?.destroy()));
+  const failed = (event) => { if (event.target.dataset.tile) event.target.innerHTML = '<p><span class="pn-badge pn-bad">no answer</span></p>'; };
+  document.addEventListener("htmx:responseError", failed);
+  document.addEventListener("htmx:sendError", failed);
   document.addEventListener("htmx:afterSwap", (event) => all(event.target.parentElement || document));
 })();
