@@ -15,6 +15,7 @@ from ledger.account_changes import ChangeRefused
 from ledger.api.problems import problem
 from ledger.messages import Malformed
 from ledger.queries import EntryUnknown, OperationUnknown
+from ledger.sealing.evidence import SealUnknown
 
 logger = logging.getLogger(__name__)
 API_PATHS = ("/api", "/oauth", "/.well-known", "/livez", "/readyz", "/metrics")
@@ -25,6 +26,7 @@ _DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
     Account.DoesNotExist: (404, "account_unknown", "There is no such account in this book."),
     OperationUnknown: (404, "operation_unknown", None),
     EntryUnknown: (404, "entry_unknown", None),
+    SealUnknown: (404, "seal_unknown", None),
     Http404: (404, "not_found", "There is nothing at this address."),
     PermissionDenied: (403, "forbidden", "This is not allowed."),
     RequestDataTooBig: (413, "body_too_large", "The body is too large."),

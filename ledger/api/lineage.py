@@ -11,8 +11,10 @@ from ledger.api.operations import operation_id_of
 from ledger.api.rendering import entry_document, operation_document, time_text
 from ledger.api.requests import LedgerView, answer
 from ledger.api.schema import lineage as declared
+from ledger.api.seals import seal_document
 from ledger.contracts import PostedEntry
 from ledger.models import Operation
+from ledger.sealing import evidence
 
 
 class LineageView(LedgerView):
@@ -77,5 +79,6 @@ def _lineage(operation: Operation, entries: list[PostedEntry], reversed_by: int 
             "hash": bytes(operation.message_hash).hex(),
         },
         "operation": operation_document(operation, entries),
+        "seal": seal_document(evidence.position(book=operation.book, operation_id=operation.id)),
         "reversed_by": None if reversed_by is None else str(reversed_by),
     }

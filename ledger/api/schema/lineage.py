@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from ledger.api.schema.operations import DEPOSIT, EntrySerializer, OperationSerializer
 from ledger.api.schema.problems import problems
+from ledger.api.schema.seals import SealPositionSerializer
 from ledger.api.schema.shared import OPERATION
 from ledger.contracts import Kind
 
@@ -42,6 +43,7 @@ class LineageSerializer(serializers.Serializer[Any]):
     source = SourceSerializer()  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
     message = MessageSerializer()
     operation = OperationSerializer()
+    seal = SealPositionSerializer()
     reversed_by = serializers.CharField(allow_null=True, help_text="The operation that reversed it.")
 
 
@@ -65,6 +67,7 @@ _LINEAGE = {
         "hash": "b3a1f2c4d5e6978812a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809",
     },
     "operation": DEPOSIT,
+    "seal": {"status": "sealed", "block": "97", "index": "1040"},
     "reversed_by": None,
 }
 

@@ -1,0 +1,119 @@
+"""What proves to a stranger: the receipt of an operation, and that one head of a chain continues another. For reading only.
+
+Everything comes from stored hashes: a receipt reads its operation, its block's hashes and some dozens of others, however large
+the chain is.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from accounts.models import Book
+from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealQuarantine
+from ledger.sealing import chain, notes, tree
+from ledger.sealing.contents import leaf_of
+from ledger.sealing.receipts import Receipt
+
+
+class SealUnknown(LookupError):  # noqa: N818 - an answer, not a defect
+    """The book has no such block or head yet."""
+
+
+class SealState(StrEnum):
+    """Where an operation stands in its book's chain.
+
+    `contradicted`: its row does not make the leaf that was sealed. `quarantined`: it carries no valid code and is no leaf.
+    """
+
+    PENDING = "pending"
+    SEALED = "sealed"
+    QUARANTINED = "quarantined"
+    CONTRADICTED = "contradicted"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an operation stands: the block that covers it, the leaf as its row makes it, and the leaf's index in the tree."""
+
+    state: SealState
+    block: int | None = None
+    index: int | None = None
+    leaf: bytes | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The position of an operation, and where a signed head covers it the receipt."""
+
+    position: Position
+    receipt: Receipt | None = None
+    head_size: int | None = None
+
+
+def position(*, book: Book, operation_id: int) -> Position:
+    """Tell where an operation of the book stands in its chain."""
+    block = chain.block_of_operation(book_id=book.id, operation_id=operation_id)
+    if block is None:
+        return Position(SealState.PENDING)
+    leaf = leaf_of(book=book, operation_id=operation_id)
+    place = -1 if leaf is None else _place(bytes(block.leaf_hashes), tree.leaf_hash(leaf))
+    if place > 0:
+        return Position(SealState.SEALED, block.number, block.previous_size + place, leaf, block.size)
+    quarantined = SealQuarantine.objects.filter(book_id=book.id, operation_id=operation_id).exists()
+    return Position(SealState.QUARANTINED if quarantined else SealState.CONTRADICTED, block.number)
+
+
+def receipt(*, book: Book, operation_id: int) -> Evidence:
+    """Return the position of an operation with its receipt under the newest signed head. Raises chain.ChainDamaged."""
+    found = position(book=book, operation_id=operation_id)
+    if found.leaf is None or found.index is None:
+        return Evidence(found)
+    head = SealCheckpoint.objects.filter(book_id=book.id).order_by("-size").first()
+    if head is None or head.size < found.size:
+        return Evidence(Position(SealState.PENDING, found.block))
+    proof = tree.inclusion_proof(found.index, head.size, chain.node_hashes(book_id=book.id))
+    return Evidence(found, Receipt(found.leaf, found.index, tuple(proof), note_text(head)), head.size)
+
+
+def consistency(*, book_id: int, old: int, new: int) -> list[bytes]:
+    """Return the proof that the first `old` leaves are the beginning of the first `new`. Raises SealUnknown and ValueError."""
+    if new > chain.head(book_id=book_id).size:
+        raise SealUnknown(f"The chain of this book has not got {new} leaves yet.")
+    return tree.consistency_proof(old, new, chain.node_hashes(book_id=book_id))
+
+
+def newest(*, book_id: int) -> tuple[SealBlock, SealCheckpoint]:
+    """Return the newest signed head with the block that it signs. Raises SealUnknown."""
+    head = SealCheckpoint.objects.filter(book_id=book_id).order_by("-size").first()
+    if head is None:
+        raise SealUnknown("Nothing of this book is sealed and signed yet.")
+    return SealBlock.objects.defer("leaf_hashes").get(book_id=book_id, size=head.size), head
+
+
+def blocks(*, book_id: int, after: int, before: int, ascending: bool, rows: int) -> list[SealBlock]:
+    """Return blocks by number, exclusive on both sides."""
+    found = SealBlock.objects.filter(book_id=book_id, number__gt=after, number__lt=before).defer("leaf_hashes")
+    return list(found.order_by("number" if ascending else "-number")[:rows])
+
+
+def heads(*, book_id: int, sizes: list[int]) -> dict[int, str]:
+    """Return the signed heads of these sizes as notes with their cosignatures."""
+    found = SealCheckpoint.objects.filter(book_id=book_id, size__in=sizes)
+    return {head.size: note_text(head) for head in found}
+
+
+def note_text(head: SealCheckpoint) -> str:
+    """Return a head as it was signed, with the cosignatures that came since."""
+    lines = SealCosignature.objects.filter(book_id=head.book_id, size=head.size).order_by("witness")
+    signatures = [notes.parse_signature(row.line.removesuffix("\n")) for row in lines]
+    return str(notes.parse(head.note).with_signatures(signatures))
+
+
+def _place(hashes: bytes, hashed: bytes) -> int:
+    """The place of a hash among those of a block, -1 where it is not there; the header's, 0, is never an operation's."""
+    start = 0
+    while (found := hashes.find(hashed, start)) >= 0:
+        if found % tree.HASH_BYTES == 0:
+            return found // tree.HASH_BYTES
+        start = found + 1
+    return -1
