@@ -25,6 +25,7 @@ MODULES = (
     "security.approvals",
     "security.clients",
     "security.grants",
+    "security.keys",
     "security.last_use",
     "security.queries",
 )

@@ -25,6 +25,7 @@ import security.approval_admin
 import security.staff_admin  # noqa: F401 - they register their pages
 from security.clients import ClientRefused, Terms, change_client, revoke_client
 from security.grant_admin import GrantsOfClient
+from security.key_admin import KeysOfClient
 from security.models import Client
 from security.scopes import known_scopes, scope_list
 
@@ -33,7 +34,7 @@ for model in (Client, get_access_token_model(), get_grant_model(), get_id_token_
     admin.site.unregister(model)
 
 
-TERMS = ("allowed_books", "allowed_networks", "expires_at", "restricted_to_grants")
+TERMS = ("allowed_books", "allowed_networks", "expires_at", "restricted_to_grants", "signature_required")
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
@@ -66,7 +67,7 @@ class ClientAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     """Read-only but for the name, the scopes and the revocation."""
 
     form = ClientForm
-    inlines: ClassVar = [GrantsOfClient]
+    inlines: ClassVar = [GrantsOfClient, KeysOfClient]
     fieldsets = (
         (None, {"fields": ("name", "allowed_scopes", "highest_priority")}),
         ("Terms", {"fields": TERMS}),

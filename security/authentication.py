@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -23,11 +24,11 @@ from security.last_use import note_use
 from security.limits import TOKEN_CACHE_ENTRIES_LIMIT, TOKEN_CACHE_SECONDS, TOKEN_CHARS_LIMIT
 from security.networks import address_of, is_within
 from security.queries import Credential, credential_of
-from security.scopes import scope_needed
+from security.scopes import REALM, scope_needed
+from security.signatures import check_head
 
 __all__ = ["CREDENTIALS", "REALM", "BearerToken", "Credential", "CredentialCache", "NetworkForbidden"]
 
-REALM = "billing"
 BEARER = "bearer"
 # The characters of a token in RFC 6750, section 2.1.
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
@@ -105,6 +106,10 @@ class BearerToken(BaseAuthentication):
             raise AuthenticationFailed("The access token has expired.", code="invalid_token")
         if credential.networks and not is_within(address_of(request.META), credential.networks):
             raise NetworkForbidden
+        plain: Any = request._request  # noqa: SLF001 - the request that DRF wraps
+        plain.signature_evidence = check_head(
+            request=plain, keys=credential.keys, required=credential.signature_required
+        )
         return None, credential
 
     def authenticate_header(self, request: Request) -> str:

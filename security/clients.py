@@ -39,6 +39,7 @@ class Terms:
     allowed_networks: str = ""
     expires_at: datetime | None = None
     restricted_to_grants: bool = False
+    signature_required: bool = False
 
     @classmethod
     def of(cls, client: Client) -> Self:

@@ -89,3 +89,16 @@ ACCESS_WHAT_CHARS_LIMIT = 500
 
 # As many rows as a spreadsheet opens; narrower filters lead to the others.
 ACCESS_EXPORT_ROWS_LIMIT = 1_000_000
+# A key id is a short name that a person reads in the lineage of an operation.
+KEY_ID_CHARS_LIMIT = 64
+
+# One in use, one that replaces it, and some for several senders behind one client.
+CLIENT_KEYS_LIMIT = 10
+
+# How old a signature may be: requests wait in queues and are retried. And how far a client's clock may be ahead of ours.
+SIGNATURE_AGE_SECONDS_LIMIT = 300
+SIGNATURE_AHEAD_SECONDS_LIMIT = 30
+
+# A signature that covers a dozen headers; and the text that was signed, which is kept for ever with each message.
+SIGNATURE_HEADER_CHARS_LIMIT = 2 * 1024
+SIGNATURE_BASE_CHARS_LIMIT = 4 * 1024

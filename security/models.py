@@ -19,6 +19,7 @@ from oauth2_provider.models import AbstractApplication
 from security.access_models import AccessRecord
 from security.approval_models import Approval, ApprovalDecision, ApprovalEffect, ApprovalThreshold, StaffSource
 from security.grant_models import Grant
+from security.key_models import ClientKey
 from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT
 from security.networks import validate_networks
 from security.scopes import validate_scopes
@@ -32,6 +33,7 @@ __all__ = [
     "ApprovalThreshold",
     "Authenticator",
     "Client",
+    "ClientKey",
     "Grant",
     "RecoveryCode",
     "Source",
@@ -117,6 +119,10 @@ class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no ty
         null=True,
         blank=True,
         help_text="From this moment on the client gets no token and its tokens are not valid. Empty: never.",
+    )
+    signature_required: "models.BooleanField[bool, bool]" = models.BooleanField(
+        default=False,
+        help_text="Every call must be signed (RFC 9421, Ed25519) with one of the client's registered keys.",
     )
     restricted_to_grants: "models.BooleanField[bool, bool]" = models.BooleanField(
         default=False,

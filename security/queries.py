@@ -1,7 +1,8 @@
 """Reads of the security app: what a token stands for, and which clients there are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from security.models import Client
 from security.networks import Network, networks_of
 from security.rights import Rights, Rule
 from security.scopes import granted_scopes
+from security.signatures import SigningKey
 
 _CREDENTIAL = read_sql("security/sql/read/credential.sql")
 
@@ -22,7 +24,7 @@ class Credential:
     """What one access token stands for. It is all that the layers below learn of the caller.
 
     `books` are the names of the books that exist for it, empty for all; `networks` those from which it may call, empty
-    for all; `rights` what its grants allow, None for all that its scopes allow.
+    for all; `rights` what its grants allow, None for all that its scopes allow; `keys` those with which it may sign, by id.
     """
 
     client_id: str
@@ -34,6 +36,8 @@ class Credential:
     books: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
     rights: Rights | None = field(default=None, compare=False)
+    signature_required: bool = False
+    keys: Mapping[str, SigningKey] = field(default_factory=dict)
     client_pk: int = field(default=0, compare=False)
     last_used_at: datetime | None = field(default=None, compare=False)
 
@@ -56,7 +60,7 @@ def credential_of(*, token_checksum: str) -> Credential | None:
     if row is None:
         return None
     client_pk, client_id, source_id, allowed, granted, token_id, expires_at, priority, *terms = row
-    books, networks, used, grants = terms
+    books, networks, used, grants, signature_required, keys = terms
     return Credential(
         client_id=client_id,
         source_id=source_id,
@@ -69,7 +73,13 @@ def credential_of(*, token_checksum: str) -> Credential | None:
         client_pk=client_pk,
         last_used_at=used,
         rights=None if grants is None else Rights(_rule(grant) for grant in grants),
+        signature_required=signature_required,
+        keys={} if keys is None else {key_id: _key(*key) for key_id, key in keys.items()},
     )
+
+
+def _key(public_key: str, expires: float | None) -> SigningKey:
+    return SigningKey(public_key, None if expires is None else datetime.fromtimestamp(expires, UTC))
 
 
 def _rule(grant: list[Any]) -> Rule:

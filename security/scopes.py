@@ -11,6 +11,9 @@ from django.core.exceptions import ValidationError
 from oauth2_provider.scopes import BaseScopes
 from oauth2_provider.settings import oauth2_settings
 
+# What a client is asked to authenticate for, in challenges.
+REALM = "billing"
+
 
 class ClientScopes(BaseScopes):  # type: ignore[misc] # the toolkit has no types
     """The toolkit's scopes backend: what a client may ask for is what it gets when it asks for nothing."""

@@ -3,6 +3,7 @@
 import base64
 from typing import Any, ClassVar
 
+import msgspec
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -67,7 +68,9 @@ def _entry_id_of(text: str) -> int:
 
 def _lineage(operation: Operation, entries: list[PostedEntry], reversed_by: int | None) -> dict[str, Any]:
     body = bytes(operation.message)
+    signature = operation.signature
     return {
+        "signature": None if signature is None else msgspec.json.decode(signature),
         "request_id": operation.request_id,
         "source": {"kind": operation.source.kind, "name": operation.source.name, "credential": operation.credential},
         "message": {

@@ -26,6 +26,7 @@ from ledger.queries import OperationUnknown
 from ledger.visibility import readable
 from security.authentication import Credential
 from security.rights import Action
+from security.signatures import Evidence, check_content
 
 _READS = ("GET", "HEAD")
 _ACCEPTABLE = {"application/json", "application/*", "*/*"}
@@ -86,9 +87,16 @@ class LedgerView(APIView):
             credential=str(credential.token_id),
             received_at=self.received_at,
             request_id=self.request_id,
+            signature=evidence.text() if (evidence := self.evidence) is not None else None,
             rights=credential.rights,
             traceparent=self.request._request.traceparent,  # type: ignore[attr-defined]  # noqa: SLF001 - the request that DRF wraps
         )
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What proves who signed this request, if it is signed."""
+        evidence: Evidence | None = self.request._request.signature_evidence  # type: ignore[attr-defined]  # noqa: SLF001 - the request that DRF wraps
+        return evidence
 
     @property
     def request_id(self) -> str:
@@ -161,11 +169,15 @@ def _is_utf8(query_string: str) -> bool:
 
 
 def body_of(request: Request) -> bytes:
-    """Return the body exactly as received. Raises UnsupportedMediaType (415), BodyTooLarge (413) and Malformed."""
+    """Return the body exactly as received, and as its Content-Digest says, if there is one.
+
+    Raises UnsupportedMediaType (415), BodyTooLarge (413), Malformed and SignatureRefused (401).
+    """
     environ = request._request.META  # noqa: SLF001 - the request that DRF wraps
     length = environ.get("CONTENT_LENGTH") or "0"
     chunked = "HTTP_TRANSFER_ENCODING" in environ
     if length == "0" and not chunked:
+        check_content(request=request._request, body=b"")  # noqa: SLF001
         return b""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType(environ.get("CONTENT_TYPE", "")[:100], "The body must be application/json.")
@@ -176,6 +188,7 @@ def body_of(request: Request) -> bytes:
         raise BodyTooLarge
     if not chunked and len(body) != int(length):
         raise Malformed([Problem("", "invalid_json", "The body ended before its announced length.")])
+    check_content(request=request._request, body=body)  # noqa: SLF001
     return body
 
 

@@ -19,8 +19,8 @@ def browser() -> Browser:
     return browser
 
 
-# What a browser sends of the grants that a client's page shows.
-GRANTS = {"grants-TOTAL_FORMS": "0", "grants-INITIAL_FORMS": "0"}
+# What a browser sends of the grants and keys that a client's page shows.
+GRANTS = {f"{table}-{number}_FORMS": "0" for table in ("grants", "keys") for number in ("TOTAL", "INITIAL")}
 
 
 def change_page(actor: Actor) -> str:

@@ -34,6 +34,16 @@ class MessageSerializer(serializers.Serializer[Any]):
     )
 
 
+class SignatureSerializer(serializers.Serializer[Any]):
+    """What proves that the holder of a key asked for it (RFC 9421): check the signature over the UTF-8 of the base."""
+
+    algorithm = serializers.ChoiceField(["ed25519"])
+    key_id = serializers.CharField()
+    public_key = serializers.CharField(help_text="The 32 bytes of the key, in base64.")
+    signature_base = serializers.CharField(help_text="The text that was signed; it names the digest of the body.")
+    signature = serializers.CharField(help_text="The 64 bytes of the signature, in base64.")
+
+
 class LineageSerializer(serializers.Serializer[Any]):
     """Where an operation came from and what came of it."""
 
@@ -42,6 +52,7 @@ class LineageSerializer(serializers.Serializer[Any]):
     )
     source = SourceSerializer()  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
     message = MessageSerializer()
+    signature = SignatureSerializer(allow_null=True, help_text="Null where the request was not signed.")
     operation = OperationSerializer()
     seal = SealPositionSerializer()
     reversed_by = serializers.CharField(allow_null=True, help_text="The operation that reversed it.")
@@ -66,6 +77,7 @@ _LINEAGE = {
         "body": '{"entries":[{"account":"user:42:wallet","amount":"25.00"}]}',
         "hash": "b3a1f2c4d5e6978812a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809",
     },
+    "signature": None,
     "operation": DEPOSIT,
     "seal": {"status": "sealed", "block": "97", "index": "1040"},
     "reversed_by": None,

@@ -11,7 +11,16 @@ PROBLEM = "application/problem+json"
 # What any call can answer; then what one with a body can; then what every call in a book can.
 _ANY = {
     400: ("invalid_request", "bad_request"),
-    401: ("not_authenticated", "invalid_token"),
+    401: (
+        "not_authenticated",
+        "invalid_token",
+        "signature_required",
+        "signature_invalid",
+        "signature_key_unknown",
+        "signature_expired",
+        "signature_incomplete",
+        "digest_mismatch",
+    ),
     403: ("insufficient_scope", "network_forbidden"),
     404: ("not_found", "book_unknown"),
     405: ("method_not_allowed",),
@@ -25,7 +34,7 @@ _WITH_BODY = {
 }
 _SENTENCES = {
     400: "The request cannot be read; `errors` names each place. Nothing was stored, and an idempotency key stays free.",
-    401: "There is no valid access token.",
+    401: "There is no valid access token, or the request is not signed as it must be.",
     403: "The token lacks the scope of this call, or its client may not call from this address.",
     404: "There is no such thing.",
     405: "This address does not know the method.",

@@ -130,6 +130,7 @@ def _add_terms(act: CommandParser) -> None:
         choices=["yes", "no"],
         help="whether it may do only what its grants allow; a first grant says yes by itself",
     )
+    act.add_argument("--signature-required", choices=["yes", "no"], help="whether every call must be signed")
     act.add_argument("--expires-at", help='when it ends, for example 2030-01-01T00:00:00Z; "" for never')
 
 
@@ -140,10 +141,11 @@ def _terms(options: dict[str, Any]) -> dict[str, Any]:
         "allowed_networks": options["networks"],
         "expires_at": options["expires_at"],
         "restricted_to_grants": options["restricted_to_grants"],
+        "signature_required": options["signature_required"],
     }
     terms = {name: value for name, value in given.items() if value is not None}
-    if "restricted_to_grants" in terms:
-        terms["restricted_to_grants"] = terms["restricted_to_grants"] == "yes"
+    for switch in {"restricted_to_grants", "signature_required"} & terms.keys():
+        terms[switch] = terms[switch] == "yes"
     if "expires_at" in terms:
         terms["expires_at"] = _moment(terms["expires_at"]) if terms["expires_at"] else None
     return terms
