@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from billing_project.api_schema import DocsView, SchemaView
 from billing_project.dashboard import tile_page
+from billing_project.find import find_page
 from billing_project.health import livez, readyz
 from billing_project.private_urls import urlpatterns as private_routes
 from billing_project.scrape import scrape
@@ -19,6 +20,7 @@ handler500 = "billing_project.api_errors.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("", include("security.urls")),
+    path("admin/find/", find_page, name="admin_find"),
     path("admin/tiles/<slug:name>/", tile_page, name="admin_tile"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(ledger_routes)),
