@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_project.settings")
 
@@ -14,6 +15,10 @@ from billing_project.beat import SCHEDULE  # noqa: E402 - the schedule names tas
 
 app.conf.beat_schedule = SCHEDULE
 
+from billing_project.logs import follow_tasks  # noqa: E402
 from metrics import background  # noqa: E402 - after the settings are named; it connects to Celery's signals
+
+app.steps["worker"].add(DjangoStructLogInitStep)
+follow_tasks()
 
 __all__ = ["app", "background"]

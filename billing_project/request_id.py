@@ -6,8 +6,8 @@ where that is well-formed; a request without one begins a trace whose id is the 
 posting, so it makes no call that it does not need; log lines get both from the request when they are written.
 """
 
+import os
 import re
-import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
@@ -33,7 +33,7 @@ class RequestIdMiddleware:
         """Name the request before its view, and the answer after it."""
         meta = request.META
         given = meta.get("HTTP_X_REQUEST_ID")
-        request_id = given if given is not None and _acceptable(given) else uuid.uuid4().hex
+        request_id = given if given is not None and _acceptable(given) else os.urandom(16).hex()
         request.request_id = request_id  # type: ignore[attr-defined]
         trace = meta.get("HTTP_TRACEPARENT")
         request.traceparent = trace_of(trace) if trace is not None else None  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ import environ
 from django.conf.global_settings import PASSWORD_HASHERS
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_project import embedded, local_keys, sidebar
+from billing_project import embedded, local_keys, logs, sidebar
 from security.limits import LOGIN_FAILURES_LIMIT, LOGIN_LOCKED_MINUTES, PASSWORD_CHARS_MIN, SESSION_SECONDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -51,6 +51,7 @@ env = environ.FileAwareEnv(
     METRICS_TOKEN=(str, ""),
     METRICS_PORT=(int, 0),
     LOG_LEVEL=(str, "INFO"),
+    LOG_FORMAT=(str, "json"),
 )
 environ.FileAwareEnv.read_env(BASE_DIR / ".env")
 
@@ -107,6 +108,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "django_otp",
     "axes",
+    "django_structlog",
     "appendonly",
     "security",
     "accounts",
@@ -329,12 +331,9 @@ METRICS_TOKEN = env("METRICS_TOKEN")
 # A second listener, for scrapers alone, without a token; 0: none.
 METRICS_PORT = env("METRICS_PORT")
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    # Django warns of every 4xx; the answer itself tells the client, and a busy API would fill the disk with refusals.
-    "loggers": {"django.request": {"level": "ERROR"}, "axes": {"level": "WARNING"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL")},
-}
+if env("LOG_FORMAT") not in {"json", "text"}:
+    raise ImproperlyConfigured("LOG_FORMAT must be 'json' or 'text'.")
+LOGGING = logs.configuration(level=env("LOG_LEVEL"), form=env("LOG_FORMAT"))
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = DJANGO_STRUCTLOG_CELERY_TASK_SUCCESS_LOG_LEVEL = logs.TASK_LOG_LEVEL
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False

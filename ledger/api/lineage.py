@@ -72,6 +72,7 @@ def _lineage(operation: Operation, entries: list[PostedEntry], reversed_by: int 
     return {
         "signature": None if signature is None else msgspec.json.decode(signature),
         "request_id": operation.request_id,
+        "traceparent": operation.traceparent,
         "source": {"kind": operation.source.kind, "name": operation.source.name, "credential": operation.credential},
         "message": {
             "key": operation.key,

@@ -50,6 +50,9 @@ class LineageSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField(
         allow_null=True, help_text="The X-Request-Id under which the message was received, if it came as a request."
     )
+    traceparent = serializers.CharField(
+        allow_null=True, help_text="The caller's place in its trace (W3C Trace Context), if it named one."
+    )
     source = SourceSerializer()  # type: ignore[assignment]  # the name of a member, which DRF takes out of the class
     message = MessageSerializer()
     signature = SignatureSerializer(allow_null=True, help_text="Null where the request was not signed.")
@@ -68,6 +71,7 @@ class EntryWithLineageSerializer(EntrySerializer):
 
 _LINEAGE = {
     "request_id": "0d7f3c1f1c0b4f7e9a52d8a3c1b0e6f4",
+    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     "source": {"kind": "client", "name": "shop", "credential": "31"},
     "message": {
         "key": "deposit-2024-02-29-1",
