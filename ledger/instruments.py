@@ -13,6 +13,7 @@ from appendonly.sqlfiles import read_sql
 from ledger.contracts import Priority
 
 _STATE = read_sql("ledger/sql/read/state.sql")
+_CONNECTIONS = read_sql("ledger/sql/read/connections_state.sql")
 _CLASSES = dict(enumerate(Priority, 1))
 
 
@@ -28,11 +29,22 @@ class LedgerCollector(Collector):
     """What Prometheus learns of the state of the ledger; nothing while the database is away."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges, from one query."""
+        """Yield the gauges, from two queries."""
         try:
             rows, lag_seconds = waiting()
+            with connection.cursor() as cursor:
+                cursor.execute(_CONNECTIONS)
+                sessions = cursor.fetchall()
         except DatabaseError:
             return
+        connections = GaugeMetricFamily(
+            "ledger_database_connections",
+            "Sessions of the database by state, and the most there can be",
+            labels=["state"],
+        )
+        for state, number in sessions:
+            connections.add_metric([state], number)
+        yield connections
         messages = GaugeMetricFamily("ledger_inbox_messages", "Messages that wait in the inbox", labels=["priority"])
         age = GaugeMetricFamily("ledger_inbox_age_seconds", "Age of the oldest message that waits", labels=["priority"])
         for name, count, oldest in rows:

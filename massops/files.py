@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from massops.limits import ABANDONED_SECONDS, CHUNK_BYTES, FILE_BYTES_MAX, NAME_CHARACTERS_MAX
 from massops.models import Chunk, File, MassOperation
 from massops.rows.sheets import is_sheet
+from metrics.repository import observed
 
 _KNOWN = """
     SELECT m.id FROM massops_massoperation m JOIN massops_file f ON f.id = m.file_id
@@ -57,6 +58,7 @@ class FileKnown(Exception):  # noqa: N818 - an answer, not a defect
         self.mass_operation_id = mass_operation_id
 
 
+@observed(repository="mass_operations", expected=(FileTooLarge, FileIncomplete, FileKnown))
 def store(
     *,
     stream: Readable,
@@ -90,6 +92,7 @@ def store(
     )
 
 
+@observed(repository="mass_operations")
 def known_as(*, book_id: int, sha256: bytes) -> int | None:
     """Return the mass operation that a file of this hash is already, unless it was cancelled or failed."""
     with connection.cursor() as cursor:
@@ -133,6 +136,7 @@ def opened(file: File) -> Iterator[BinaryIO | Path]:
         yield Path(copy.name)
 
 
+@observed(repository="mass_operations")
 def sweep() -> int:
     """Delete pieces of uploads that broke off a day ago; return how many."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -140,6 +144,7 @@ def sweep() -> int:
         return int(cursor.rowcount)
 
 
+@observed(repository="mass_operations")
 def file_of(mass_operation: MassOperation) -> File:
     """Return the file of a mass operation that has one."""
     if mass_operation.file is None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from appendonly.sqlfiles import read_sql
 from massops.limits import LEASE_SECONDS
 from massops.models import MassOperation, State
+from metrics.repository import observed
 
 PAUSE, CANCEL = "pause", "cancel"
 _CLAIM = read_sql("massops/sql/claim.sql")
@@ -66,11 +67,13 @@ def require(mass_operation: MassOperation, *states: str) -> None:
         raise Refused("state", f"The mass operation is {mass_operation.state}; this needs it to be {wanted}.")
 
 
+@observed(repository="mass_operations", expected=(Refused,))
 def pause(*, mass_operation_id: int, source_id: int | None, reason: str) -> MassOperation:
     """Ask to pause posting; the worker does it after its batch. Raises Refused."""
     return _wish(PAUSE, mass_operation_id, source_id, reason)
 
 
+@observed(repository="mass_operations", expected=(Refused,))
 def resume(*, mass_operation_id: int, source_id: int | None, reason: str) -> MassOperation:
     """Go on where a paused mass operation stopped. Raises Refused."""
     with locked(mass_operation_id=mass_operation_id, source_id=source_id, reason=reason) as found:
@@ -83,6 +86,7 @@ def resume(*, mass_operation_id: int, source_id: int | None, reason: str) -> Mas
     return found
 
 
+@observed(repository="mass_operations", expected=(Refused,))
 def cancel(*, mass_operation_id: int, source_id: int | None, reason: str) -> MassOperation:
     """Cancel: at once before posting; else the worker does it after its batch, and says how far it came. Raises Refused."""
     with locked(mass_operation_id=mass_operation_id, source_id=source_id, reason=reason) as found:
@@ -106,6 +110,7 @@ def _wish(wish: str, mass_operation_id: int, source_id: int | None, reason: str)
 # --- The worker's side --------------------------------------------------------------------------------------------
 
 
+@observed(repository="mass_operations")
 def claim(*, owner: uuid.UUID) -> int | None:
     """Take the next mass operation that has work; None where there is none."""
     with connection.cursor() as cursor:
@@ -114,6 +119,7 @@ def claim(*, owner: uuid.UUID) -> int | None:
     return None if row is None else int(row[0])
 
 
+@observed(repository="mass_operations", expected=(LeaseLost,))
 def renew(*, mass_operation_id: int, owner: uuid.UUID, seconds: float = LEASE_SECONDS) -> tuple[str, str]:
     """Keep the lease for so long from now; return the state and what was asked meanwhile. Raises LeaseLost."""
     with connection.cursor() as cursor:
@@ -130,6 +136,7 @@ def end_limit() -> None:
         cursor.execute("RESET statement_timeout")
 
 
+@observed(repository="mass_operations")
 def release(*, mass_operation_id: int, owner: uuid.UUID) -> None:
     """Give the lease back, so that the next ring of the bell may take it at once."""
     with connection.cursor() as cursor:
@@ -142,6 +149,7 @@ def limit_statements(*, seconds: float) -> None:
         cursor.execute("SELECT set_config('statement_timeout', %s, false)", (str(round(seconds * 1000)),))
 
 
+@observed(repository="mass_operations")
 def create(**fields: Any) -> MassOperation:
     """Write a new mass operation; the trigger records who made it."""
     now = timezone.now()

@@ -13,6 +13,7 @@ from django.db import connection
 
 from massops.limits import STAGE_ROWS
 from massops.rows.records import RowError
+from metrics.repository import observed
 
 # row, line, key, account, to_account, amount, unit, effective_at, description, metadata, reverses
 Staged = tuple[int, int, str, str, str | None, str, str | None, str | None, str | None, str | None, int | None]
@@ -27,21 +28,25 @@ _special = re.compile(r"[\\\b\f\n\r\t\v]").search
 _ESCAPES = str.maketrans({"\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"})
 
 
+@observed(repository="mass_operations")
 def open_tables(*, mass_operation_id: int) -> None:
     """Make empty staging tables, in place of those that may be there."""
     _call("SELECT public.massops_open_staging_v1(%s)", mass_operation_id)
 
 
+@observed(repository="mass_operations")
 def close_tables(*, mass_operation_id: int) -> None:
     """Index what was staged; from now on it is complete."""
     _call("SELECT public.massops_close_staging_v1(%s)", mass_operation_id)
 
 
+@observed(repository="mass_operations")
 def drop_tables(*, mass_operation_id: int) -> None:
     """Forget what was staged."""
     _call("SELECT public.massops_drop_staging_v1(%s)", mass_operation_id)
 
 
+@observed(repository="mass_operations")
 def is_complete(*, mass_operation_id: int, rows_expected: int) -> bool:
     """Whether the staged rows are there: the index is made last, and a crash of the server leaves the table empty."""
     with connection.cursor() as cursor:
@@ -54,6 +59,7 @@ def is_complete(*, mass_operation_id: int, rows_expected: int) -> bool:
         return bool(cursor.fetchone()[0]) or not rows_expected
 
 
+@observed(repository="mass_operations")
 def fill(
     *,
     mass_operation_id: int,

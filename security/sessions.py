@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
+from metrics.repository import observed
 from security.limits import BROWSER_CHARS_LIMIT
 from security.staff_models import StaffSession
 
@@ -58,6 +59,7 @@ def digest_of(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
+@observed(repository="staff")
 def end_sessions(*, user_id: int, except_key: str | None = None) -> int:
     """End all sessions of a person, but the one of `except_key`; return how many. They are over with their next request."""
     rows = StaffSession.objects.filter(user_id=user_id)

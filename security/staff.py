@@ -3,11 +3,13 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from metrics.repository import observed
 from security.approval_models import StaffSource
 from security.limits import CLIENT_NAME_CHARS_LIMIT
 from security.models import Source
 
 
+@observed(repository="staff")
 def source_of_staff(*, user_id: int, username: str) -> int:
     """Return the id of the person's source; it is made at the first call. Safe under concurrency.
 

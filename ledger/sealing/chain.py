@@ -12,6 +12,7 @@ from ledger.limits import NODE_LEVELS
 from ledger.models import SealBlock
 from ledger.sealing import tree
 from ledger.sealing.tree import EMPTY_ROOT, HASH_BYTES, Frontier, Node, NodeHashes
+from metrics.repository import observed
 
 # A block has a leaf at least, so what overlaps n leaves is among the n blocks from the first of them on.
 _LEAVES = """
@@ -48,6 +49,7 @@ class Head:
     to_id: int = 0
 
 
+@observed(repository="seals")
 def head(*, book_id: int) -> Head:
     """Return the end of a book's chain."""
     block = SealBlock.objects.filter(book_id=book_id).defer("leaf_hashes").order_by("-number").first()
@@ -56,6 +58,7 @@ def head(*, book_id: int) -> Head:
     return Head(block.number, block.incarnation, block.size, bytes(block.root), block.to_id)
 
 
+@observed(repository="seals")
 def block_of_operation(*, book_id: int, operation_id: int) -> SealBlock | None:
     """Return the block that covers an operation, with its leaf hashes; None while it is not sealed."""
     found: SealBlock | None = (
@@ -64,6 +67,7 @@ def block_of_operation(*, book_id: int, operation_id: int) -> SealBlock | None:
     return found if found is not None and found.from_id < operation_id else None
 
 
+@observed(repository="seals")
 def frontier(*, book_id: int, size: int) -> Frontier:
     """Return what the tree of so many leaves goes on from. Raises ChainDamaged."""
     return Frontier(size, tuple(node_hashes(book_id=book_id)(tree.decompose(0, size))))

@@ -21,6 +21,7 @@ from appendonly.sqlfiles import read_sql
 from ledger.limits import ENTRY_GAP_IDS_MAX
 from ledger.sealing import mac
 from ledger.sealing.leaves import AccountTexts, UnitTotals, account_texts, quoted
+from metrics.repository import observed
 
 NO_CODE, BAD_CODE, UNREADABLE = "no_code", "bad_code", "unreadable"
 
@@ -149,6 +150,7 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
     return Contents(ids, hashes, _totals(amounts, accounts.exponents), forged)
 
 
+@observed(repository="seals")
 def leaf_of(*, book: Book, operation_id: int) -> bytes | None:
     """Return the leaf of one operation as its rows make it now, or None where there is no such operation."""
     found = leaves_of(_read(book, operation_id - 1, operation_id, 1), accounts=Accounts(book.id))

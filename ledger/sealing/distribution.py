@@ -19,6 +19,7 @@ from ledger.posting import execute
 from ledger.sealing import chain, notes, publication, signing, tree, witnessing
 from ledger.sealing.notes import Verifier
 from ledger.sealing.witnessing import WitnessAway, WitnessContradicts
+from metrics.repository import observed
 
 logger = logging.getLogger(__name__)
 _LOCK = "SELECT pg_try_advisory_lock(4, 0)"
@@ -34,6 +35,7 @@ _REMEMBERED = """
 _paused: dict[str, float] = {}
 
 
+@observed(repository="publications")
 def run() -> None:
     """Give out the newest head of every book that somebody does not have yet. Of several processes one works."""
     if not (settings.SEAL_WITNESSES or settings.SEAL_POST_URLS) or not execute(_LOCK, ())[0]:
@@ -45,6 +47,7 @@ def run() -> None:
         execute(_UNLOCK, ())
 
 
+@observed(repository="publications")
 def distribute(*, book: Book) -> None:
     """Give out the newest head of one book to each witness and each address that does not have it."""
     head = publication.newest_checkpoint(book_id=book.id)

@@ -14,6 +14,7 @@ from ledger.sealing.checkpoints import Checkpoint, CheckpointError
 from ledger.sealing.notes import NoteError
 from ledger.sealing.sealer import Opening, SealRefused
 from ledger.sealing.tree import EMPTY_ROOT
+from metrics.repository import observed
 
 _SKIP = "SELECT public.ledger_skip_ids_v1(%b::bigint)"
 
@@ -27,6 +28,7 @@ class Loss:
     common_root: bytes
 
 
+@observed(repository="seals")
 def open_new(*, book: Book, reason: str) -> Loss:
     """Begin a new incarnation of a book's chain, and seal its first block. Raises SealRefused where nothing was lost."""
     head = chain.head(book_id=book.id)

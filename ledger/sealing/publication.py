@@ -19,6 +19,7 @@ from ledger.sealing.chain import Head
 from ledger.sealing.checkpoints import Checkpoint, CheckpointError
 from ledger.sealing.notes import NoteError
 from ledger.sealing.sinks import DirectorySink
+from metrics.repository import observed
 
 logger = logging.getLogger(__name__)
 _SIGN = "SELECT public.ledger_seal_checkpoint_v1(%b::int, %b::bigint, %b::text)"
@@ -37,12 +38,14 @@ def directories() -> list[DirectorySink]:
     return [DirectorySink(folder) for folder in settings.SEAL_DIRECTORIES]
 
 
+@observed(repository="seals")
 def publish(*, book: Book) -> int:
     """Sign a book's head if it is not signed, and bring every folder up to it; return how many files were due."""
     _sign_head(book)
     return sum(_write_pending(book, sink) for sink in directories())
 
 
+@observed(repository="seals")
 def fork(*, book: Book, head: Head) -> str | None:
     """Tell, in a sentence, what was published and is not the beginning of this chain; None where all is well.
 
@@ -64,12 +67,14 @@ def fork(*, book: Book, head: Head) -> str | None:
     return None
 
 
+@observed(repository="seals")
 def root_at(*, book_id: int, size: int) -> bytes | None:
     """Return the root that a block left at this size, or None where no block ends there."""
     found = SealBlock.objects.filter(book_id=book_id, size=size).values_list("root", flat=True).first()
     return None if found is None else bytes(found)
 
 
+@observed(repository="seals")
 def newest_checkpoint(*, book_id: int) -> SealCheckpoint | None:
     """Return the newest signed head of a book."""
     found: SealCheckpoint | None = SealCheckpoint.objects.filter(book_id=book_id).order_by("-size").first()

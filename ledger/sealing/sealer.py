@@ -21,6 +21,7 @@ from ledger.sealing.chain import Head
 from ledger.sealing.contents import Accounts, Contents, Rows, contents, read_ahead, without_collector
 from ledger.sealing.leaves import EPOCH, BlockHeader, header_leaf
 from ledger.sealing.tree import Frontier
+from metrics.repository import observed
 
 logger = logging.getLogger(__name__)
 _DUE = read_sql("ledger/sql/read/seal_due.sql")
@@ -81,6 +82,7 @@ class Opening:
     note: dict[str, str]
 
 
+@observed(repository="seals")
 def due() -> list[Due]:
     """Return what there is to seal in each book."""
     with connection.cursor() as cursor:
@@ -88,6 +90,7 @@ def due() -> list[Due]:
         return [Due(*row) for row in cursor.fetchall()]
 
 
+@observed(repository="seals", expected=(SealRefused,))
 def run() -> Run:
     """Close what marks have become safe, then seal, sign and publish every book. Raises SealRefused for unsafe sequences."""
     check_sequences()
@@ -107,6 +110,7 @@ def run() -> Run:
     return Run(blocks, operations, refused)
 
 
+@observed(repository="seals", expected=(SealRefused,))
 def check_sequences() -> None:
     """Refuse to seal where ids can appear below a mark later. Raises SealRefused."""
     with connection.cursor() as cursor:
@@ -116,6 +120,7 @@ def check_sequences() -> None:
         raise SealRefused(" ".join(faults))
 
 
+@observed(repository="seals", expected=(SealRefused,))
 def seal(*, book: Book, safe_id: int, opening: Opening | None = None) -> list[int]:
     """Append the book's operations up to a safe id, one block at least; return the number of operations of each block.
 

@@ -7,6 +7,7 @@ from django.db import connection
 
 from appendonly.sqlfiles import read_sql
 from ledger.sealing import sealer
+from metrics.repository import observed
 
 _CHAINS = read_sql("ledger/sql/read/seal_status.sql")
 # Other roles' sessions show only to members of pg_read_all_stats.
@@ -42,6 +43,7 @@ class Holder:
     open_seconds: float
 
 
+@observed(repository="seals")
 def chains() -> list[ChainStatus]:
     """Return where each book's chain stands."""
     lags = {due.book: due.lag_seconds for due in sealer.due()}
@@ -50,6 +52,7 @@ def chains() -> list[ChainStatus]:
         return [ChainStatus(*(*row, lags.get(row[0], 0.0))) for row in cursor.fetchall()]
 
 
+@observed(repository="seals")
 def holder() -> Holder | None:
     """Return the session that holds the marks back, as far as this role may see it; None where nobody does."""
     with connection.cursor() as cursor:
