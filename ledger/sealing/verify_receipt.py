@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Check what a ledger proves, without the ledger: one file, no network, nothing to install but `cryptography`.
 
-    verify_receipt.py receipt FILE --key KEY        is this record in the chain that was signed?
-    verify_receipt.py consistency OLD NEW --key KEY --proof FILE
-                                                    is the old chain the beginning of the new one, unchanged?
-    verify_receipt.py export FOLDER --key KEY       is this copy of a whole chain the one that was signed?
+    verify_receipt.py receipt FILE --key KEY                         is this record in the chain that was signed?
+    verify_receipt.py consistency OLD NEW --key KEY --proof FILE     is the old chain the beginning of the new one?
+    verify_receipt.py export FOLDER --key KEY                        is this copy of a whole chain the one that was signed?
 
 KEY is the ledger's public key as text (NAME+ID+KEY), or @FILE with it. Get it once, from somebody you trust, and keep it:
 a key that comes with the receipt proves nothing. The answer is in words, and in the exit status: 0 it is so; 1 it is not
@@ -138,8 +137,7 @@ def check_signatures(head: Checkpoint, keys: list[Key], witnesses: list[Key], op
         raise TamperedError("no given key has signed the checkpoint: it was forged, or the keys are of another ledger.")
     _say(f"signature  by {', '.join(signed)}: right")
     cosigned = [name for witness in witnesses if (name := _verified(head, witness))]
-    for name in cosigned:
-        _say(f"witness    {name}: right")
+    _say(f"witnesses  {', '.join(cosigned) or 'none'}")
     wanted = len(witnesses) if options.witnesses is None else options.witnesses
     if len(cosigned) < wanted:
         raise TamperedError(f"{wanted} of the given witnesses should have cosigned, and {len(cosigned)} did.")
