@@ -70,6 +70,8 @@ WITNESS_CONNECTIONS_MAX = 32
 # Who was away when a head was given out is left alone for so long, so that a worker is not kept waiting again and again.
 DISTRIBUTION_PAUSE_SECONDS = 30.0
 HEAD_POST_SECONDS_MAX = 5.0
+# A receipt is taken under a head that witnesses have cosigned, which the newest is not for a second or two.
+COSIGNED_HEADS_LOOKED_AT = 10
 # The sealer asks a witness after publishing; one that is slower than a block a second is asked again with the next.
 WITNESS_ANSWER_SECONDS_MAX = 5.0
 # A person's search through one account's history: first a look at a page's worth, then as many entries as are read in

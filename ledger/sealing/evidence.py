@@ -4,12 +4,14 @@ Everything comes from stored hashes: a receipt reads its operation, its block's 
 the chain is.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
 from accounts.models import Book
+from ledger.limits import COSIGNED_HEADS_LOOKED_AT
 from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealQuarantine
-from ledger.sealing import chain, notes, tree
+from ledger.sealing import chain, notes, signing, tree
 from ledger.sealing.contents import leaf_of
 from ledger.sealing.receipts import Receipt
 
@@ -68,11 +70,24 @@ def receipt(*, book: Book, operation_id: int) -> Evidence:
     found = position(book=book, operation_id=operation_id)
     if found.leaf is None or found.index is None:
         return Evidence(found)
-    head = SealCheckpoint.objects.filter(book_id=book.id).order_by("-size").first()
-    if head is None or head.size < found.size:
+    head = _head_covering(book.id, found.size)
+    if head is None:
         return Evidence(Position(SealState.PENDING, found.block))
     proof = tree.inclusion_proof(found.index, head.size, chain.node_hashes(book_id=book.id))
     return Evidence(found, Receipt(found.leaf, found.index, tuple(proof), note_text(head)), head.size)
+
+
+def _head_covering(book_id: int, size: int) -> SealCheckpoint | None:
+    """Return the newest head that covers so many leaves: one that all witnesses have cosigned, if there is one, else any."""
+    heads = SealCheckpoint.objects.filter(book_id=book_id, size__gte=size).order_by("-size")
+    witnesses = len(signing.witnesses())
+    if witnesses:
+        sizes = SealCosignature.objects.filter(book_id=book_id, size__gte=size).order_by("-size", "witness")
+        counted = Counter(sizes.values_list("size", flat=True)[: witnesses * COSIGNED_HEADS_LOOKED_AT])
+        cosigned = max((head for head, count in counted.items() if count >= witnesses), default=None)
+        if cosigned is not None:
+            return heads.filter(size=cosigned).first()
+    return heads.first()
 
 
 def consistency(*, book_id: int, old: int, new: int) -> list[bytes]:

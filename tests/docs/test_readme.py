@@ -12,6 +12,7 @@ import pytest
 
 from accounts.opening import NewAccount, open_accounts
 from accounts.queries import book_id_of
+from ledger.sealing.notes import Signer
 from security.clients import create_client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,11 +60,14 @@ def test_its_first_calls_work_against_a_running_service(live_server_url: str, tm
 
 
 def test_its_deployment_check_is_clean(tmp_path: Path, database_url: str, valkey_url: str) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP!")
-    script = (
-        block("check --deploy").replace("/run/secrets/billing", str(secret)).replace("python ", f"{sys.executable} ")
-    )
+    secrets = {
+        "billing": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP!",
+        "mac": f"first:{'0123456789abcdef' * 4}",
+        "seal": Signer.generate("ledger.example.com").text,
+    }
+    for name, text in secrets.items():
+        (tmp_path / name).write_text(text)
+    script = block("check --deploy").replace("/run/secrets/", f"{tmp_path}/").replace("python ", f"{sys.executable} ")
 
     run = subprocess.run(
         ["bash", "-c", script],

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from accounts.models import Book
 from ledger.models import SealCosignature, SealPublication
-from ledger.sealing import checkpoints, distribution, publication, signing
+from ledger.sealing import chain, checkpoints, distribution, evidence, publication, signing
 from ledger.sealing.book_export import export_book
 from ledger.sealing.notes import KeyTextError
 from ledger.sealing.witness import Witness
@@ -60,6 +60,25 @@ def test_every_head_is_cosigned_once(page, witness, tmp_path):
         (tmp_path / "export" / "checkpoint").read_text(), signing.verifiers(), [witness.signer.verifier]
     )
     assert [signature.name for signature in opened.cosigned] == ["witness.example.com"]
+
+
+def test_a_receipt_is_under_the_newest_head_that_all_witnesses_cosigned(page, witness):
+    page.write(("a", "bank -1.00, anna 1.00", "accepted"))
+    page.seal()
+    operation = page.operation_id("a")
+
+    def covered_by():
+        return evidence.receipt(book=book_of(page), operation_id=operation).head_size
+
+    with served(witness) as url, override_settings(SEAL_WITNESSES=[f"{witness.signer.verifier.vkey} {url}"]):
+        assert covered_by() == 2  # better one without a cosignature than none
+        page.seal()
+        distribution.distribute(book=book_of(page))
+        page.seal()
+        assert (covered_by(), chain.head(book_id=page.book_id).size) == (3, 4)
+        distribution.distribute(book=book_of(page))
+        assert covered_by() == 4
+    assert covered_by() == 4
 
 
 def test_a_witness_that_is_away_is_left_alone_for_a_while_and_then_asked_again(page, witness, monkeypatch):
