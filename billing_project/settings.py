@@ -39,6 +39,9 @@ env = environ.FileAwareEnv(
     SECOND_FACTOR=(str, "production"),
     ACCESS_TOKEN_SECONDS=(int, 3600),
     CRITICAL_SCOPES=(list, ["accounts:write"]),
+    RATE_LIMIT_READ=(str, "10000/1"),
+    RATE_LIMIT_WRITE=(str, "10000/1"),
+    RATE_LIMIT_OAUTH=(str, "60/60"),
     GROUP_COMMIT=(bool, True),
     MAC_KEYS=(str, ""),
     SEAL_KEYS=(str, ""),
@@ -120,6 +123,7 @@ MIDDLEWARE = [
     "billing_project.browser_middleware.PrometheusBefore",
     "metrics.api_methods.ApiMethods",
     "billing_project.request_id.RequestIdMiddleware",
+    "security.rates.RateLimitHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "billing_project.browser_middleware.Sessions",
@@ -238,6 +242,9 @@ OAUTH2_PROVIDER = {
 
 # Calls of these scopes look at the table of tokens each time, so that a revocation binds them at once everywhere.
 CRITICAL_SCOPES = frozenset(env("CRITICAL_SCOPES"))
+# Requests, and the seconds in which they come back, for a client without rates of its own; and for the OAuth2 endpoints.
+RATE_LIMIT_READ, RATE_LIMIT_WRITE = env("RATE_LIMIT_READ"), env("RATE_LIMIT_WRITE")
+RATE_LIMIT_OAUTH = env("RATE_LIMIT_OAUTH")
 # Networks of proxies whose X-Forwarded-For is believed (security.networks).
 TRUSTED_PROXIES = env("TRUSTED_PROXIES")
 
@@ -250,6 +257,7 @@ UNFOLD = sidebar.UNFOLD
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["security.authentication.BearerToken"],
     "DEFAULT_PERMISSION_CLASSES": ["security.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["security.rates.ClientRate"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
     "EXCEPTION_HANDLER": "billing_project.api_errors.problem_response",

@@ -34,7 +34,15 @@ for model in (Client, get_access_token_model(), get_grant_model(), get_id_token_
     admin.site.unregister(model)
 
 
-TERMS = ("allowed_books", "allowed_networks", "expires_at", "restricted_to_grants", "signature_required")
+TERMS = (
+    "allowed_books",
+    "allowed_networks",
+    "expires_at",
+    "restricted_to_grants",
+    "signature_required",
+    "rate_read",
+    "rate_write",
+)
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argument at run time

@@ -1,6 +1,10 @@
 """The security app: it identifies, authenticates and authorizes. It knows nothing of accounts or of the ledger."""
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from security.quotas import quota_of
 
 
 class SecurityConfig(AppConfig):
@@ -10,7 +14,12 @@ class SecurityConfig(AppConfig):
     verbose_name = "Security"
 
     def ready(self) -> None:
-        """Listen to what the access record is made of."""
+        """Listen to what the access record is made of. Raises ImproperlyConfigured for a rate that cannot be read."""
+        for name in ("RATE_LIMIT_READ", "RATE_LIMIT_WRITE", "RATE_LIMIT_OAUTH"):
+            try:
+                quota_of(getattr(settings, name))
+            except ValueError as error:
+                raise ImproperlyConfigured(f"{name}: {error}") from error
         from security import access_sources  # noqa: PLC0415 - models are ready only now
 
         access_sources.connect()

@@ -40,6 +40,8 @@ class Terms:
     expires_at: datetime | None = None
     restricted_to_grants: bool = False
     signature_required: bool = False
+    rate_read: str = ""
+    rate_write: str = ""
 
     @classmethod
     def of(cls, client: Client) -> Self:

@@ -102,3 +102,25 @@ SIGNATURE_AHEAD_SECONDS_LIMIT = 30
 # A signature that covers a dozen headers; and the text that was signed, which is kept for ever with each message.
 SIGNATURE_HEADER_CHARS_LIMIT = 2 * 1024
 SIGNATURE_BASE_CHARS_LIMIT = 4 * 1024
+
+# A process takes a twentieth of a second's worth of requests at a time: at most 20 round trips a second for each bucket, and
+# little is lost with what lapses. A block that is not used within a second lapses.
+LEASES_PER_SECOND = 20
+LEASE_SECONDS = 1.0
+
+# Valkey is never waited for: counting in the process is good enough. After a failure it is left alone for a while.
+BUCKETS_TIMEOUT_SECONDS = 0.2
+BUCKETS_PAUSE_SECONDS = 5.0
+
+# A bucket is a few hundred bytes; strangers make them by address.
+BUCKETS_IN_PROCESS_LIMIT = 10_000
+
+# A million requests at once are no limit any more, and a day is the longest that anybody would wait.
+RATE_QUOTA_LIMIT = 1_000_000
+RATE_WINDOW_SECONDS_LIMIT = 86_400
+
+# "1000000/86400", with room.
+RATE_CHARS_LIMIT = 20
+
+# What an address may ask of the OAuth2 endpoints for all its clients together, as a multiple of the rate of one of them.
+OAUTH_CLIENTS_PER_ADDRESS = 10

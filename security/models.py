@@ -20,8 +20,9 @@ from security.access_models import AccessRecord
 from security.approval_models import Approval, ApprovalDecision, ApprovalEffect, ApprovalThreshold, StaffSource
 from security.grant_models import Grant
 from security.key_models import ClientKey
-from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT
+from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT, RATE_CHARS_LIMIT
 from security.networks import validate_networks
+from security.quotas import validate_rate
 from security.scopes import validate_scopes
 from security.staff_models import Authenticator, RecoveryCode, StaffSession
 
@@ -123,6 +124,23 @@ class Client(AbstractApplication):  # type: ignore[misc] # the toolkit has no ty
     signature_required: "models.BooleanField[bool, bool]" = models.BooleanField(
         default=False,
         help_text="Every call must be signed (RFC 9421, Ed25519) with one of the client's registered keys.",
+    )
+    rate_read: "models.CharField[str, str]" = models.CharField(
+        "rate of reading",
+        max_length=RATE_CHARS_LIMIT,
+        blank=True,
+        default="",
+        validators=[validate_rate],
+        help_text="Requests that read, and the seconds in which they come back, such as 600/60. Empty: as for all.",
+    )
+    rate_write: "models.CharField[str, str]" = models.CharField(
+        "rate of writing",
+        max_length=RATE_CHARS_LIMIT,
+        blank=True,
+        default="",
+        validators=[validate_rate],
+        help_text="Requests that change something, and the seconds in which they come back, such as 600/60. Empty: as for"
+        " all.",
     )
     restricted_to_grants: "models.BooleanField[bool, bool]" = models.BooleanField(
         default=False,

@@ -38,6 +38,8 @@ class Credential:
     rights: Rights | None = field(default=None, compare=False)
     signature_required: bool = False
     keys: Mapping[str, SigningKey] = field(default_factory=dict)
+    rate_read: str = ""
+    rate_write: str = ""
     client_pk: int = field(default=0, compare=False)
     last_used_at: datetime | None = field(default=None, compare=False)
 
@@ -60,7 +62,7 @@ def credential_of(*, token_checksum: str) -> Credential | None:
     if row is None:
         return None
     client_pk, client_id, source_id, allowed, granted, token_id, expires_at, priority, *terms = row
-    books, networks, used, grants, signature_required, keys = terms
+    books, networks, used, grants, signature_required, rate_read, rate_write, keys = terms
     return Credential(
         client_id=client_id,
         source_id=source_id,
@@ -74,6 +76,8 @@ def credential_of(*, token_checksum: str) -> Credential | None:
         last_used_at=used,
         rights=None if grants is None else Rights(_rule(grant) for grant in grants),
         signature_required=signature_required,
+        rate_read=rate_read,
+        rate_write=rate_write,
         keys={} if keys is None else {key_id: _key(*key) for key_id, key in keys.items()},
     )
 

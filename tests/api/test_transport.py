@@ -247,3 +247,15 @@ def test_a_very_long_address_or_header_is_refused(live, api):
 def test_every_answer_names_the_request(live, api):
     for path in (f"{api.root}/accounts", "/api/v1/nothing", "/livez", "/readyz", "/api/schema"):
         assert live.get(path, headers={"X-Request-Id": "request-of-mine"}).headers["X-Request-Id"] == "request-of-mine"
+
+
+@pytest.mark.parametrize("fields", [["x" * 500_000], ["x"] * 200])
+def test_a_head_has_its_limit_and_the_server_goes_on(live_server_url, live, api, fields):
+    address = urlsplit(live_server_url)
+    head = f"GET /livez HTTP/1.1\r\nHost: {address.netloc}\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection, suppress(OSError):
+        connection.sendall((head + "".join(f"X-{n}: {v}\r\n" for n, v in enumerate(fields)) + "\r\n").encode())
+        answer = connection.recv(200)
+        assert answer.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400")) or answer == b"", answer
+
+    assert live.get(api.root + "/accounts").status_code == 200

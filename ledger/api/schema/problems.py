@@ -25,6 +25,7 @@ _ANY = {
     404: ("not_found", "book_unknown"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
+    429: ("throttled",),
     503: ("storage_unavailable",),
 }
 _WITH_BODY = {
@@ -43,6 +44,7 @@ _SENTENCES = {
     413: "The body is larger than the limit, which `detail` names.",
     415: "The body is not application/json.",
     422: "Well-formed, but refused; nothing was changed.",
+    429: "The client made too many requests; Retry-After says after how many seconds to go on.",
     503: "The storage does not answer. Send the same request again, with the same key.",
 }
 

@@ -131,6 +131,8 @@ def _add_terms(act: CommandParser) -> None:
         help="whether it may do only what its grants allow; a first grant says yes by itself",
     )
     act.add_argument("--signature-required", choices=["yes", "no"], help="whether every call must be signed")
+    act.add_argument("--rate-read", help='requests that read and their seconds, for example 600/60; "" as for all')
+    act.add_argument("--rate-write", help='requests that change something, for example 600/60; "" as for all')
     act.add_argument("--expires-at", help='when it ends, for example 2030-01-01T00:00:00Z; "" for never')
 
 
@@ -142,6 +144,8 @@ def _terms(options: dict[str, Any]) -> dict[str, Any]:
         "expires_at": options["expires_at"],
         "restricted_to_grants": options["restricted_to_grants"],
         "signature_required": options["signature_required"],
+        "rate_read": options["rate_read"],
+        "rate_write": options["rate_write"],
     }
     terms = {name: value for name, value in given.items() if value is not None}
     for switch in {"restricted_to_grants", "signature_required"} & terms.keys():

@@ -6,7 +6,7 @@ SELECT c.id, c.client_id, c.source_id, c.allowed_scopes, t.scope, t.id, least(t.
        CASE WHEN c.restricted_to_grants THEN (
          SELECT coalesce(json_agg(json_build_array(g.id, g.action, g.account_prefix, g.unit, g.amount_max::text, g.day_max::text)), '[]')
          FROM security_grant g WHERE g.client_id = c.id) END,
-       c.signature_required,
+       c.signature_required, c.rate_read, c.rate_write,
        (SELECT json_object_agg(k.key_id, json_build_array(k.public_key, extract(epoch FROM k.expires_at)))
         FROM security_client_key k WHERE k.client_id = c.id AND k.revoked_at IS NULL)
 FROM oauth2_provider_accesstoken t JOIN security_client c ON c.id = t.application_id
