@@ -12,6 +12,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "ledger-seal": {"task": "ledger.tasks.seal", "schedule": 1.0, "options": {"expires": 1}},
     # Apart from sealing: a witness may be slow. With none in the settings it does nothing.
     "ledger-heads": {"task": "ledger.tasks.distribute_heads", "schedule": 2.0, "options": {"expires": 2}},
+    # Everything is re-read within a day, in parts.
+    "ledger-verify": {"task": "ledger.tasks.verify", "schedule": 600.0, "options": {"expires": 600}},
     # The bell of the inbox, in case that a web process could not ring it.
     "ledger-inbox": {"task": "ledger.tasks.drain_inbox", "schedule": 1.0, "options": {"expires": 1}},
     # There are always two partitions ahead; hours would do.

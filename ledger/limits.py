@@ -134,3 +134,18 @@ IDS_SKIPPED_AFTER_RESTORE = 1_000_000
 # How a list looks for what a reader with grants may know of: so many operations at a time, so often for one page.
 READABLE_SCAN_ROWS = 1_000
 READABLE_SCANS_MAX = 10
+# Blocks are verified in spans of about so many operations: what one process reads at a time, some 10 MB.
+SPAN_OPERATIONS_MAX = 5_000
+SPAN_BLOCKS_MAX = 500
+# How many blocks a recent verification looks at: about a quarter of an hour.
+RECENT_BLOCKS = 1_000
+# Scrubs a day, each of which reads the next part of everything; beat runs one every ten minutes.
+SCRUB_RUNS_PER_DAY = 140
+# Stray entries are looked for in steps: a statement of about a second.
+STRAY_STEP_IDS = 500_000
+# One check tells the first so many things that are wrong, a report so many in all; the count goes on.
+FINDINGS_OF_A_CHECK_MAX = 100
+FINDINGS_TOLD_MAX = 1_000
+# How many of the newest heads of a folder are compared: the newest one binds all before it, the others name where it broke.
+OUTSIDE_NOTES_MAX = 20
+OUTSIDE_NOTES_FULL_MAX = 1_000

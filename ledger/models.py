@@ -216,6 +216,9 @@ class SealNode(Table):
     """The root of a complete subtree of a book's tree."""
 
     index = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    level = models.SmallIntegerField()
+    hash = models.BinaryField()
 
     class Meta:
         managed = False

@@ -1,12 +1,13 @@
 """The bells of the ledger: each loads nothing, makes one call, and may be rung twice or not at all without harm."""
 
+import uuid
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
 from ledger import aggregates, inbox, overview, partitions
-from ledger.sealing import distribution, sealer
+from ledger.sealing import distribution, sealer, verification
 
 
 @shared_task(name="ledger.tasks.aggregate")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -43,3 +44,9 @@ def distribute_heads(**_unknown: Any) -> None:
 def refresh_overviews(**_unknown: Any) -> None:
     """Make the overviews of books anew, as far as they are not at rest."""
     overview.refresh(now=timezone.now())
+
+
+@shared_task(name="ledger.tasks.verify")  # type: ignore[untyped-decorator]  # Celery has no types
+def verify(*, mode: str = "scrub", run: str | None = None, **_unknown: Any) -> None:
+    """Verify the next part of everything, or what somebody asked for."""
+    verification.verify(mode=verification.Mode(mode), run=None if run is None else uuid.UUID(run))

@@ -61,6 +61,8 @@ class Migration(migrations.Migration):
             name='SealNode',
             fields=[
                 ('index', models.BigIntegerField(primary_key=True, serialize=False)),
+                ('level', models.SmallIntegerField()),
+                ('hash', models.BinaryField()),
             ],
             options={
                 'db_table': 'ledger_seal_node',

@@ -23,7 +23,7 @@ from ledger.sealing import mac
 from ledger.sealing.leaves import AccountTexts, UnitTotals, account_texts, quoted
 from metrics.repository import observed
 
-NO_CODE, BAD_CODE, UNREADABLE = "no_code", "bad_code", "unreadable"
+NO_CODE, UNKNOWN_KEY, BAD_CODE, UNREADABLE = "no_code", "unknown_key", "bad_code", "unreadable"
 
 _OPERATIONS = read_sql("ledger/sql/read/leaf_parts.sql")
 _ENTRIES = read_sql("ledger/sql/read/entries_in_ranges.sql")
@@ -125,18 +125,10 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
     amounts: defaultdict[str, list[str]] = defaultdict(list)
     for operation_id, before, after, head, code, key_name, first, _ in rows.operations:
         entries = by_operation.get(operation_id, ()) if first is not None else ()
-        key = keys.get(key_name or "")
+        if reason := _forgery(keys.get(key_name or ""), code, head, entries if first is not None else None):
+            forged[operation_id] = reason
         if before is None or after is None:
             forged[operation_id] = UNREADABLE
-        elif key is None or code is None:
-            forged[operation_id] = NO_CODE
-        elif first is None:
-            if key.of_message(head) != code[: mac.HALF_BYTES]:
-                forged[operation_id] = BAD_CODE
-        elif (
-            key.of_entries(head, b"\x01" + ";".join([entry[1] for entry in entries]).encode()) != code[mac.HALF_BYTES :]
-        ):
-            forged[operation_id] = BAD_CODE
         if operation_id in excluded:
             continue
         ids.append(operation_id)
@@ -148,6 +140,20 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
         for entry in entries:
             amounts[texts[entry[2]].unit].append(entry[3])
     return Contents(ids, hashes, _totals(amounts, accounts.exponents), forged)
+
+
+def _forgery(
+    key: mac.MacKey | None, code: bytes | None, head: bytes, entries: Sequence[_EntryTexts] | None
+) -> str | None:
+    """Why a code is not valid; None where it is. A refused operation has no entries (None), so its message is judged alone."""
+    if code is None:
+        return NO_CODE
+    if key is None:
+        return UNKNOWN_KEY
+    if entries is None:
+        return None if key.of_message(head) == code[: mac.HALF_BYTES] else BAD_CODE
+    covered = b"\x01" + ";".join([entry[1] for entry in entries]).encode()
+    return None if key.of_entries(head, covered) == code[mac.HALF_BYTES :] else BAD_CODE
 
 
 @observed(repository="seals")

@@ -85,6 +85,9 @@ def _sign_head(book: Book) -> None:
     block = SealBlock.objects.filter(book_id=book.id).defer("leaf_hashes").order_by("-number").first()
     if block is None or SealCheckpoint.objects.filter(book_id=book.id, size=block.size).exists():
         return
+    if told := fork(book=book, head=Head(block.number, block.incarnation, block.size, bytes(block.root), block.to_id)):
+        logger.error("The head of book %s is not signed: %s", book.name, told)
+        return
     head = Checkpoint(signing.origin(book.name, block.incarnation), block.size, bytes(block.root))
     note = checkpoints.sign(head, _announced(block))
     execute(_SIGN, (book.id, block.size, str(note)))

@@ -113,11 +113,15 @@ def run() -> Run:
 @observed(repository="seals", expected=(SealRefused,))
 def check_sequences() -> None:
     """Refuse to seal where ids can appear below a mark later. Raises SealRefused."""
+    if faults := sequence_faults():
+        raise SealRefused(" ".join(faults))
+
+
+def sequence_faults() -> list[str]:
+    """Return what is wrong with the id sequences and their defaults, a sentence each."""
     with connection.cursor() as cursor:
         cursor.execute(_FAULTS)
-        faults = [row[0] for row in cursor.fetchall()]
-    if faults:
-        raise SealRefused(" ".join(faults))
+        return [row[0] for row in cursor.fetchall()]
 
 
 @observed(repository="seals", expected=(SealRefused,))
@@ -130,6 +134,8 @@ def seal(*, book: Book, safe_id: int, opening: Opening | None = None) -> list[in
     if opening is None:
         _refuse_a_fork(book, head)
     frontier = chain.frontier(book_id=book.id, size=head.size)
+    if frontier.root != head.root:
+        raise SealRefused("The stored hashes do not lead to the root of the newest block: run manage.py verify.")
     accounts = Accounts(book.id)
     sealed: list[int] = []
     with without_collector():

@@ -1,0 +1,201 @@
+"""Verification: the records against the chain, the chain against itself, its heads against those outside, and what is derived.
+
+`full` looks at everything; `recent` at the newest blocks; `scrub` at the next part of everything, so that a day of scrubs
+has re-read all. Without heads from outside of the database a verification is a self check: it cannot tell a chain that was cut
+at its end, or rewritten as a whole by somebody with the key, and says so.
+"""
+
+import multiprocessing
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import django
+from django.db import connection
+
+from accounts.models import Book
+from ledger.limits import (
+    FINDINGS_TOLD_MAX,
+    OUTSIDE_NOTES_FULL_MAX,
+    OUTSIDE_NOTES_MAX,
+    RECENT_BLOCKS,
+    SCRUB_RUNS_PER_DAY,
+)
+from ledger.models import SealBlock
+from ledger.sealing import chain, runs
+from ledger.sealing.block_check import Checked, Span, check_span, spans
+from ledger.sealing.contents import Accounts, without_collector
+from ledger.sealing.derived_check import check_guards, check_records
+from ledger.sealing.findings import BookResult, Findings
+from ledger.sealing.head_check import check_chain, check_heads, check_outside, outside_notes
+
+# Told how many of how many operations are verified.
+Progress = Callable[[int, int], None]
+
+
+class Mode(StrEnum):
+    """How much one verification looks at."""
+
+    FULL = "full"
+    RECENT = "recent"
+    SCRUB = "scrub"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The blocks of one book that a verification looks at; none where last is below first."""
+
+    book: Book
+    first: int
+    last: int
+    operations: int
+
+
+@dataclass
+class Report:
+    """What a verification looked at and found. Exit code 0: nothing is wrong; 1: something is."""
+
+    run: str
+    mode: str
+    started_at: datetime
+    findings: Findings
+    books: list[BookResult] = field(default_factory=list)
+    outside: int = 0
+    seconds: float = 0.0
+    scrubbed: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """What `manage.py verify` ends with."""
+        return int(self.findings.total > 0)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The report as JSON."""
+        return {
+            "run": self.run,
+            "mode": self.mode,
+            "started_at": self.started_at.isoformat(),
+            "seconds": round(self.seconds, 3),
+            "exit_code": self.exit_code,
+            "self_check_only": self.outside == 0,
+            "outside_heads": self.outside,
+            "books": [asdict(book) for book in self.books],
+            "findings_total": self.findings.total,
+            "findings": [finding.document for finding in self.findings.found],
+            "scrubbed": self.scrubbed,
+        }
+
+
+def verify(
+    *,
+    mode: Mode,
+    books: Sequence[Book] | None = None,
+    outside: Sequence[str] = (),
+    processes: int = 1,
+    progress: Progress | None = None,
+    run: uuid.UUID | None = None,
+) -> Report:
+    """Verify and keep the result (ledger_verification). `outside` are further heads from elsewhere, as text.
+
+    Every process beside the first reads and hashes on its own; a task has one. Raises Django's database errors.
+    """
+    run = run or uuid.uuid4()
+    report = Report(str(run), mode.value, datetime.now(UTC), Findings(FINDINGS_TOLD_MAX))
+    started = time.monotonic()
+    chosen = list(Book.objects.order_by("id")) if books is None else list(books)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")  # one statement of a large book takes long, and harms nobody
+    parts = [part(book=book, mode=mode) for book in chosen]
+    runs.note(run=run, mode=mode.value, state="running", total=sum(part.operations for part in parts))
+    told = _told(run, mode, sum(part.operations for part in parts), progress)
+    with without_collector():
+        for each in parts:
+            _verify_book(report, each, mode, outside, processes, told)
+    report.findings.add(*check_guards())
+    report.seconds = time.monotonic() - started
+    runs.finish(run=run, mode=mode.value, report=report.document, exit_code=report.exit_code)
+    return report
+
+
+def part(*, book: Book, mode: Mode) -> Part:
+    """Return which blocks of a book a mode looks at now."""
+    last = chain.head(book_id=book.id).number
+    first = 1
+    if mode is Mode.RECENT:
+        first = max(1, last - RECENT_BLOCKS + 1)
+    if mode is Mode.SCRUB:
+        first = runs.scrubbed(book=book.name) + 1
+        first = 1 if first > last else first
+        last = min(last, first + max(RECENT_BLOCKS, last // SCRUB_RUNS_PER_DAY + 1) - 1)
+    sizes = SealBlock.objects.filter(book_id=book.id, number__in=[first, last])
+    ends = {number: (previous, size) for number, previous, size in sizes.values_list("number", "previous_size", "size")}
+    operations = ends[last][1] - ends[first][0] if first in ends and last in ends else 0
+    return Part(book, first, last, operations)
+
+
+def _verify_book(
+    report: Report, each: Part, mode: Mode, outside: Sequence[str], processes: int, told: Callable[[int], None]
+) -> None:
+    book, result, findings = each.book, BookResult(each.book.name), report.findings
+    parts = spans(book_id=book.id, first=each.first, last=each.last)
+    for checked in _check_all(book, parts, processes):
+        findings.add(*checked.findings)
+        result.blocks += checked.blocks
+        result.operations += checked.operations
+        result.codes_unchecked += checked.codes_unchecked
+        told(checked.operations)
+    findings.add(*check_chain(book=book, first=each.first, last=each.last))
+    sizes = SealBlock.objects.filter(book_id=book.id, number__in=[each.first, each.last]).values_list("size", flat=True)
+    findings.add(*check_heads(book=book, first_size=min(sizes, default=0), last_size=max(sizes, default=0)))
+    rows = OUTSIDE_NOTES_FULL_MAX if mode is Mode.FULL else OUTSIDE_NOTES_MAX
+    notes = outside_notes(book=book, rows=rows, files=outside)
+    findings.add(*check_outside(book=book, notes=notes))
+    if mode is not Mode.RECENT:
+        findings.add(*check_records(book=book))
+    result.size = chain.head(book_id=book.id).size
+    result.outside = len(notes)
+    report.outside += len(notes)
+    report.scrubbed[book.name] = each.last if mode is Mode.SCRUB else 0
+    report.books.append(result)
+
+
+def _check_all(book: Book, parts: Iterator[Span], processes: int) -> Iterator[Checked]:
+    if processes <= 1:
+        accounts = Accounts(book.id)
+        for span in parts:
+            yield check_span(book=book, span=span, accounts=accounts)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=django.setup) as pool:
+        yield from pool.map(_check_elsewhere, ((book.id, book.name, span) for span in parts))
+
+
+_elsewhere: dict[int, Accounts] = {}
+
+
+def _check_elsewhere(task: tuple[int, str, Span]) -> Checked:
+    book_id, name, span = task
+    accounts = _elsewhere.setdefault(book_id, Accounts(book_id))
+    with without_collector():
+        return check_span(book=Book(id=book_id, name=name), span=span, accounts=accounts)
+
+
+def _told(run: uuid.UUID, mode: Mode, total: int, progress: Progress | None) -> Callable[[int], None]:
+    done, noted_at = 0, time.monotonic()
+
+    def tell(operations: int) -> None:
+        nonlocal done, noted_at
+        done += operations
+        if progress is not None:
+            progress(done, total)
+        if time.monotonic() - noted_at >= runs.NOTE_SECONDS:
+            noted_at = time.monotonic()
+            runs.note(run=run, mode=mode.value, state="running", done=done, total=total)
+
+    return tell

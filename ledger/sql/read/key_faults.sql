@@ -1,0 +1,14 @@
+-- Idempotency keys of a book and its operations that do not belong to each other, at or below a safe operation id.
+-- Inputs: book, the safe id. Result: operation, what is wrong. Cost: reads all keys and operations of the book.
+SELECT o.id, 'Its key is not kept, so the same message could be posted again.'
+FROM public.ledger_operation o
+WHERE o.book_id = %(book)s AND o.id <= %(safe)s AND NOT EXISTS (
+  SELECT FROM public.ledger_operation_key k
+  WHERE k.book_id = o.book_id AND k.source_id = o.source_id AND k.key = o.key AND k.operation_id = o.id)
+UNION ALL
+SELECT k.operation_id, 'A key names it that is not its own.'
+FROM public.ledger_operation_key k
+WHERE k.book_id = %(book)s AND k.operation_id <= %(safe)s AND NOT EXISTS (
+  SELECT FROM public.ledger_operation o WHERE o.book_id = k.book_id AND o.id = k.operation_id
+    AND CASE WHEN k.source_id = 0 THEN k.key = 'reversal:' || o.reverses ELSE o.source_id = k.source_id AND o.key = k.key END)
+LIMIT %(rows)s
