@@ -25,12 +25,15 @@ from billing_project.celery import app
 from ledger import instruments, overview, records
 from ledger.admin import shown
 from ledger.contracts import ACCEPTED
+from ledger.sealing import status
 from metrics.exposition import counted
 
 # A tile that takes longer is better shown as failed: the page asks again in a few seconds.
 TILE_SECONDS_MAX = 2
 # How long the dashboard waits for Valkey and for the workers to answer.
 ANSWER_SECONDS_MAX = 0.5
+# A chain that is further behind than this is worth a look: sealing takes about a second.
+SEAL_LAG_SECONDS = 60
 # The spans of the charts: label, seconds of one step, steps.
 SPANS = {"hour": ("last hour", 60, 60), "day": ("last 24 hours", 900, 96), "week": ("last 7 days", 7200, 84)}
 _FAILURES = (DatabaseError, redis.RedisError, BrokerError, OSError)
@@ -122,6 +125,25 @@ def backlog(_book_id: int, _span: str) -> dict[str, Any]:
     }
 
 
+def seal(_book_id: int, _span: str) -> dict[str, Any]:
+    """Where each book's chain stands, and which session holds the marks back."""
+    return {
+        "chains": [
+            {
+                "book": chain.book,
+                "tone": "bad" if chain.quarantined else "good" if chain.lag_seconds < SEAL_LAG_SECONDS else "warn",
+                "leaves": f"{chain.size:,}",
+                "blocks": f"{chain.blocks:,}",
+                "signed": f"{chain.signed_size:,}",
+                "quarantined": chain.quarantined,
+                "lag": _age(chain.lag_seconds) if chain.lag_seconds else "none",
+            }
+            for chain in status.chains()
+        ],
+        "holder": status.holder(),
+    }
+
+
 def record_counts(_book_id: int, _span: str) -> dict[str, Any]:
     """How many records each repository holds, counted along by the aggregator, over all books."""
     totals: dict[str, int] = {}
@@ -145,6 +167,7 @@ TILES = {
         Tile("operations", "Operations", _OPERATIONS, 10, operations, wide="pn-half"),
         Tile("refusals", "Refusals", _OPERATIONS, 10, refusals, wide="pn-half"),
         Tile("largest", "Largest balances", _ACCOUNTS, 30, largest, "accounts.view_account", "pn-half"),
+        Tile("seal", "Seal", "admin:ledger_mark_changelist", 5, seal),
         Tile("records", "Records", "admin:ledger_entry_changelist", 15, record_counts),
     )
 }

@@ -11,9 +11,26 @@ from ledger.admin import shown
 from ledger.admin.operations_page import entry_parts
 from ledger.contracts import ACCEPTED, Kind
 from ledger.models import Operation
+from ledger.sealing import evidence
+from ledger.sealing.evidence import SealState
 from ledger.staff_acts import approval_of
 
 POST = "ledger.add_operation"
+_SEALS = {
+    SealState.PENDING: (
+        "plain",
+        "It is sealed as soon as no older writer is under way: about a second after it was recorded.",
+    ),
+    SealState.SEALED: ("good", "It is a leaf of the chain; as the row stands, it makes the leaf that was sealed."),
+    SealState.QUARANTINED: (
+        "bad",
+        "It carries no valid code of authenticity: it did not come through the service, and is no leaf.",
+    ),
+    SealState.CONTRADICTED: (
+        "bad",
+        "The row does not make the leaf that was sealed: it was changed below the service.",
+    ),
+}
 
 
 def context(request: HttpRequest, operation: Operation) -> dict[str, Any]:
@@ -42,6 +59,7 @@ def context(request: HttpRequest, operation: Operation) -> dict[str, Any]:
         "message_hash": bytes(operation.message_hash).hex(),
         "bytes": len(operation.message),
         "mac": bytes(operation.mac).hex() if operation.mac else "",
+        "seal": _seal(operation),
         "acts": _acts(request, operation, reversed_by),
     }
 
@@ -54,6 +72,18 @@ def _acts(request: HttpRequest, operation: Operation, reversed_by: int | None) -
     if operation.kind == Kind.OPERATION and reversed_by is None:
         acts.append({"label": "Reverse", "url": reverse("admin:ledger_operation_reverse", args=[operation.id])})
     return acts
+
+
+def _seal(operation: Operation) -> dict[str, Any]:
+    """Where the operation stands in the chain of its book, in words."""
+    position = evidence.position(book=operation.book, operation_id=operation.id)
+    tone, sentence = _SEALS[position.state]
+    return {
+        "state": shown.badge(position.state, tone),
+        "sentence": sentence,
+        "block": position.block,
+        "leaf": position.index,
+    }
 
 
 def _link(operation_id: int | None) -> Any:

@@ -41,4 +41,10 @@
   document.addEventListener("htmx:responseError", failed);
   document.addEventListener("htmx:sendError", failed);
   document.addEventListener("htmx:afterSwap", (event) => all(event.target.parentElement || document));
+  // The boxes that choose from a list have no name of their own; their label names them.
+  window.addEventListener("load", () => setTimeout(() => document.querySelectorAll(".select2-selection").forEach((box) => {
+    const field = box.closest(".select2-container")?.previousElementSibling;
+    const name = field?.labels?.[0]?.textContent.trim() || field?.name || "Choose";
+    [box, ...box.querySelectorAll("[role=textbox]")].forEach((part) => { part.removeAttribute("aria-labelledby"); part.setAttribute("aria-label", name); });
+  }), 50));
 })();
