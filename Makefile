@@ -15,7 +15,7 @@ export PORT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop status reset test check static lint format bench bench-quick lock
+.PHONY: help run stop status reset test check static lint format hammer-massops bench bench-quick lock
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ lint: $(VENV)/.dev-stamp ## Find faults of style and types
 format: $(VENV)/.dev-stamp ## Bring the code into the one format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+hammer-massops: $(VENV)/.dev-stamp ## Kill workers while a mass operation of 100,000 rows is posted (minutes)
+	@BILLING_HAMMER_ROWS=100000 $(BIN)/python -m pytest tests/massops/test_kill.py
 
 bench: $(VENV)/.bench-stamp ## Measure the speed (long)
 	@$(BIN)/python -m benchmarks

@@ -13,9 +13,13 @@ from rest_framework.response import Response
 from accounts.models import Account, Book
 from ledger.account_changes import ChangeRefused
 from ledger.api.problems import problem
-from ledger.messages import Malformed
+from ledger.messages import Malformed, Problem
 from ledger.queries import EntryUnknown, OperationUnknown
 from ledger.sealing.evidence import SealUnknown
+from massops.files import FileIncomplete, FileKnown, FileTooLarge
+from massops.lifecycle import Refused
+from massops.models import MassOperation
+from massops.rows.mapping import MappingError
 
 logger = logging.getLogger(__name__)
 API_PATHS = ("/api", "/oauth", "/.well-known", "/livez", "/readyz", "/metrics")
@@ -28,6 +32,9 @@ _DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
     EntryUnknown: (404, "entry_unknown", None),
     SealUnknown: (404, "seal_unknown", None),
     Http404: (404, "not_found", "There is nothing at this address."),
+    MassOperation.DoesNotExist: (404, "mass_operation_unknown", "There is no such mass operation in this book."),
+    FileTooLarge: (413, "body_too_large", None),
+    FileIncomplete: (400, "invalid_request", None),
     PermissionDenied: (403, "forbidden", "This is not allowed."),
     RequestDataTooBig: (413, "body_too_large", "The body is too large."),
     # The connection broke or timed out: whether the change was made is told by sending the same key again.
@@ -43,16 +50,26 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse 
         first = error.problems[0]
         code = "invalid_json" if first.code == "invalid_json" else "invalid_request"
         return problem(status=400, code=code, detail=str(error), request_id=request_id, errors=error.problems)
-    if isinstance(error, ChangeRefused):
+    if isinstance(error, ChangeRefused | Refused):
         return problem(status=409, code=error.code, detail=str(error), request_id=request_id)
     if isinstance(error, exceptions.APIException):
         return _from_drf(error, request_id)
+    if isinstance(error, FileKnown | MappingError):
+        return _from_upload(error, request_id)
     for kind, (status, code, sentence) in _DOMAIN.items():
         if isinstance(error, kind):
             if status >= 500:  # noqa: PLR2004 - the class of server errors
                 logger.error("Storage failed in request %s: %s", request_id, error)
             return problem(status=status, code=code, detail=sentence or str(error), request_id=request_id)
     return None
+
+
+def _from_upload(error: FileKnown | MappingError, request_id: str) -> HttpResponse:
+    if isinstance(error, FileKnown):
+        members = {"mass_operation": str(error.mass_operation_id)}
+        return problem(status=409, code="file_known", detail=str(error), request_id=request_id, members=members)
+    place = [Problem(error.column and f"column:{error.column}", error.code, str(error))]
+    return problem(status=400, code="invalid_request", detail=str(error), request_id=request_id, errors=place)
 
 
 def _from_drf(error: exceptions.APIException, request_id: str) -> HttpResponse:

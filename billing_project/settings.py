@@ -223,6 +223,8 @@ OAUTH2_PROVIDER = {
         "accounts:write": "Open accounts and change their attributes",
         "operations:read": "Read operations and where they came from",
         "operations:write": "Post operations, batches and reversals",
+        "mass:read": "Read mass operations, their errors and results",
+        "mass:write": "Upload mass operations, decide on them and reverse them",
         "metrics:read": "Read metrics and the counts of records",
     },
     "SCOPES_BACKEND_CLASS": "security.scopes.ClientScopes",

@@ -21,7 +21,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Work",
         (
             ("massops.MassOperation", "Mass operations", "upload_file"),
-            ("massops.Mapping", "Mappings", "table_chart"),
+            ("massops.SavedMapping", "Mappings", "table_chart"),
             ("security.Approval", "Approvals", "approval"),
         ),
     ),

@@ -12,6 +12,7 @@ from billing_project.private_urls import urlpatterns as private_routes
 from billing_project.scrape import scrape
 from ledger.api.auditing import seal_policy, verifier
 from ledger.api.urls import urlpatterns as ledger_routes
+from massops.api.urls import urlpatterns as massops_routes
 
 handler400 = "billing_project.api_errors.bad_request"
 handler404 = "billing_project.api_errors.not_found"
@@ -25,6 +26,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(ledger_routes)),
     path("api/v1/books/<slug:book>/", include((ledger_routes, "book"))),
+    path("api/v1/", include(massops_routes)),
+    path("api/v1/books/<slug:book>/", include((massops_routes, "book_massops"))),
     path("api/private/v1/", include(private_routes)),
     path("api/schema", SchemaView.as_view(), name="schema"),
     path("api/docs", DocsView.as_view(), name="docs"),

@@ -1,18 +1,37 @@
-"""The decision: which rows are posted, how and when. It binds to what the check showed, and to who may decide it."""
+"""The decision: which rows are posted, how and when. It binds to what the check showed, and to who may decide it.
 
+It passes the two-person rule (security.approvals): below the thresholds it takes effect at once, above them when a second
+person approves it. Until then the mass operation waits, and may still be cancelled.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
+from django.utils import timezone
+
+from accounts.queries import units_by_code
 from ledger.limits import EFFECTIVE_AHEAD_MAX
 from massops import lifecycle
 from massops.lifecycle import Refused
 from massops.limits import ALL_OR_NOTHING_ROWS_MAX, SCHEDULE_AHEAD_DAYS_MAX
 from massops.models import MassOperation, Mode, State
+from security import approvals
+from security.models import Source
+
+# What people decide needs a second person unless a threshold says otherwise. What clients decide is theirs, unless somebody
+# sets a threshold: the first migration says "never".
+APPROVAL_KIND = "massops.post"
+APPROVAL_KIND_OF_CLIENTS = "massops.post_by_client"
+# A decision that never reached the approvals (its process died in between) is taken back after so long.
+UNASKED_SECONDS_MAX = 60
 
 
 def decide(
     *,
     mass_operation_id: int,
-    source_id: int | None,
+    source_id: int,
     decided_by: str,
     mode: str,
     priority: str,
@@ -23,6 +42,8 @@ def decide(
 ) -> MassOperation:
     """Decide to post the good rows of a checked mass operation, now or at `start_at`. Raises lifecycle.Refused.
 
+    Where a second person has to approve it, it is `waiting` afterwards.
+
     `rows` is how many good rows the person saw: after another check the decision does not count. Mode `all` needs every
     row to be good, and fits into one transaction.
     """
@@ -31,10 +52,72 @@ def decide(
         _judge(found, mode, rows, now, effective_at, start_at)
         found.mode, found.priority, found.effective_at, found.start_at = mode, priority, effective_at, start_at
         found.decided_by, found.decided_at = decided_by, now
-        found.state = State.POSTING if start_at is None or start_at <= now else State.SCHEDULED
-        found.failures = 0
+        found.state, found.approval_id, found.failures = State.WAITING, None, 0
         found.save()
-    return found
+    standing = approvals.request_approval(
+        kind=APPROVAL_KIND_OF_CLIENTS if found.source.kind == Source.Kind.CLIENT else APPROVAL_KIND,
+        payload={"mass_operation": found.id, "decided_at": now.isoformat()},
+        summary=summary_of(found),
+        requested_by=source_id,
+        amounts=_amounts(found),
+    )
+    MassOperation.objects.filter(id=found.id, approval_id=None).update(approval_id=standing.approval_id)
+    return MassOperation.objects.select_related("file", "reverses").get(id=found.id)
+
+
+def begin(approved: approvals.Approved) -> Mapping[str, Any]:
+    """Let an approved decision take effect; safe to repeat. The handler of the approvals."""
+    mass_operation_id = int(approved.payload["mass_operation"])
+    reason = f"approval {approved.approval_id}" if approved.decided_by is not None else "decided"
+    with lifecycle.locked(
+        mass_operation_id=mass_operation_id, source_id=approved.decided_by or approved.requested_by, reason=reason
+    ) as found:
+        is_meant = found.decided_at is not None and found.decided_at.isoformat() == approved.payload["decided_at"]
+        if is_meant and found.state == State.WAITING:
+            due = found.start_at is None or found.start_at <= timezone.now()
+            found.state = State.POSTING if due else State.SCHEDULED
+            found.approval_id = approved.approval_id
+            found.save()
+        elif not (is_meant and found.approval_id == approved.approval_id and found.state != State.CANCELLED):
+            raise approvals.EffectRefused("The mass operation was cancelled, or checked anew, meanwhile.")
+    return {"mass_operation": str(mass_operation_id)}
+
+
+def take_back(*, now: datetime) -> int:
+    """Bring mass operations back to the check whose decision was rejected or withdrawn; return how many."""
+    returned = 0
+    for found in MassOperation.objects.filter(state=State.WAITING):
+        late = found.state_at < now - timedelta(seconds=UNASKED_SECONDS_MAX)
+        if found.approval_id is None:
+            reason = "never asked" if late else ""
+        else:
+            standing = approvals.standing(approval_id=found.approval_id).state
+            ends = {approvals.State.REJECTED, approvals.State.WITHDRAWN, approvals.State.REFUSED}
+            reason = f"approval {found.approval_id} {standing}" if standing in ends else ""
+        if reason:
+            returned += 1
+            with lifecycle.locked(mass_operation_id=found.id, source_id=None, reason=reason) as fresh:
+                if fresh.state == State.WAITING:
+                    fresh.state = State.CHECKED
+                    fresh.save()
+    return returned
+
+
+def summary_of(found: MassOperation) -> str:
+    """Say in words what would be posted: what a second person reads."""
+    sums = ", ".join(f"{unit['unit']} {unit['sum']} in {unit['rows']} rows" for unit in found.summary["units"])
+    return f"Mass operation {found.id} ({found.name}): {sums}; mode {found.mode}."
+
+
+def _amounts(found: MassOperation) -> dict[str, int]:
+    """What moves, by unit, in minor units: the larger of what is added and what is taken."""
+    units = units_by_code(codes={unit["unit"] for unit in found.summary["units"]})
+    return {
+        unit["unit"]: int(
+            max(Decimal(unit["increments"]), -Decimal(unit["decrements"])).scaleb(units[unit["unit"]].exponent)
+        )
+        for unit in found.summary["units"]
+    }
 
 
 def _judge(

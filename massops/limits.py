@@ -56,3 +56,4 @@ SCHEDULE_AHEAD_DAYS_MAX = 366
 RESULT_ROWS = 5_000
 # A worker turns to the next mass operation after so long, so that a small one is not behind a large one.
 SLICE_SECONDS = 5.0
+REASON_CHARACTERS_MAX = 1_000

@@ -5,7 +5,7 @@ from massops.limits import NAME_CHARACTERS_MAX
 from massops.models import FINAL_STATES, Kind, MassOperation, State
 
 
-def reverse(*, mass_operation_id: int, source_id: int, credential: str) -> MassOperation:
+def reverse(*, mass_operation_id: int, source_id: int, credential: str, reason: str = "") -> MassOperation:
     """Make the reversal of a mass operation, which is being checked next. Raises lifecycle.Refused.
 
     It reverses what the original posted and nobody has reversed since; floors apply, as to any reversal.
@@ -24,7 +24,7 @@ def reverse(*, mass_operation_id: int, source_id: int, credential: str) -> MassO
         source_id=source_id,
         credential=credential,
     )
-    with lifecycle.locked(mass_operation_id=made.id, source_id=source_id, reason="reversal") as found:
+    with lifecycle.locked(mass_operation_id=made.id, source_id=source_id, reason=reason or "reversal") as found:
         found.state = State.CHECKING
         found.save()
     return found

@@ -3,14 +3,16 @@
 from typing import Any
 
 from celery import shared_task
+from django.utils import timezone
 
-from massops import files
+from massops import deciding, files
 from massops.work import work as work_through
 
 
 @shared_task(name="massops.tasks.work")  # type: ignore[untyped-decorator]  # Celery has no types
 def work(**_unknown: Any) -> None:
     """Check and post what waits."""
+    deciding.take_back(now=timezone.now())
     work_through()
 
 

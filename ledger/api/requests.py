@@ -55,10 +55,11 @@ class JsonAnswers(DefaultContentNegotiation):
 
 
 class LedgerView(APIView):
-    """A call in one book. Each view declares `required_scopes` and the query parameters of its GET."""
+    """A call in one book. Each view declares `required_scopes` and the query parameters that its methods take."""
 
     required_scopes: ClassVar[Mapping[str, str]] = {}
     query_parameters: ClassVar[frozenset[str]] = frozenset()
+    write_parameters: ClassVar[frozenset[str]] = frozenset()
     content_negotiation_class = JsonAnswers
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -140,7 +141,7 @@ class LedgerView(APIView):
         if not raw:
             return {}
         parameters = self.request.query_params
-        known = self.query_parameters if self.request.method in _READS else frozenset[str]()
+        known = self.query_parameters if self.request.method in _READS else self.write_parameters
         takes = f"This call takes {', '.join(sorted(known)) or 'no parameters'}."
         problems = [
             Problem(f"query:{name}", "unknown_parameter", takes)

@@ -16,7 +16,7 @@ def test_it_posts_a_file_row_by_row_and_tells_what_became_of_each(desk: Desk) ->
     assert done.sums_posted == {"EUR": "0"}
     desk.page.shows("anna 10.00, bert 5.00, bank -15.00")
     assert desk.results(done) == [("1", "posted", ""), ("2", "posted", ""), ("3", "posted", "")]
-    assert desk.moves(done) == ["uploaded", "checking", "checked", "posting", "done"]
+    assert desk.moves(done) == ["uploaded", "checking", "checked", "waiting", "posting", "done"]
 
 
 def test_it_sums_up_before_anything_is_decided(desk: Desk) -> None:

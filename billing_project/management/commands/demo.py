@@ -28,7 +28,7 @@ from security.models import Client
 
 CLIENT_NAME = "demo"
 ADMIN_NAME = "admin"
-SCOPES = ("accounts:read", "accounts:write", "operations:read", "operations:write")
+SCOPES = ("accounts:read", "accounts:write", "operations:read", "operations:write", "mass:read", "mass:write")
 HISTORY_DAYS = 60
 ALONE_MINOR = 100_000  # 1,000.00 EUR
 WALLETS = [f"user:{number}:wallet" for number in range(1001, 1009)]
@@ -64,6 +64,7 @@ class Command(BaseCommand):
             "correction",
             "reversal",
             "floor",
+            "massops.post",
         ):  # so that one person alone can try them; above it a second one approves
             ApprovalThreshold.objects.get_or_create(kind=kind, unit="EUR", defaults={"above_minor": ALONE_MINOR})
         aggregates.run()

@@ -72,6 +72,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
         many=True, required=False, help_text="Each place that is wrong, at most 100."
     )
     operation = serializers.CharField(required=False, help_text="The id under which a refused operation is stored.")
+    mass_operation = serializers.CharField(required=False, help_text="What the same file was uploaded as before.")
 
 
 def problems(
