@@ -4,6 +4,7 @@ The call is a transaction of its own: no lock is held across a round trip. It is
 and the caller may call again with the same keys.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,8 @@ _POST = (
     " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[],"
     " %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text, %b::int[], %b::bigint[], %b::numeric[], %b::numeric[])"
 )
+# Django gives psycopg no threshold, and then even `prepare=True` prepares nothing. With this one only that does.
+_ON_DEMAND = sys.maxsize
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 _prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
@@ -47,7 +50,7 @@ def post(
             arrays.byteas([message.message_hash for message in messages]),
             arrays.texts([message.credential for message in messages]),
             arrays.moments([message.received_at for message in messages]),
-            arrays.moments([message.effective_at for message in messages]),
+            _unless_all_none(arrays.moments, [message.effective_at for message in messages]),
             _unless_all_none(arrays.int8s, [message.reverses for message in messages]),
             _unless_all_none(arrays.jsonbs, [_json(message.content.metadata) for message in messages]),
             _unless_all_none(arrays.texts, [draft.refusal and draft.refusal.value for draft in drafts]),
@@ -90,6 +93,7 @@ def execute(statement: str, parameters: Sequence[Any]) -> Any:
     raw: psycopg.Connection[Any] = connection.connection
     if raw not in _prepared:
         arrays.register(raw)
+        raw.prepare_threshold = _ON_DEMAND
         _prepared.add(raw)
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         return cursor.execute(statement, parameters, prepare=True, binary=True).fetchone()

@@ -5,12 +5,13 @@
 -- The one index beside the key serves balances, tails and history. No foreign keys: the poster checks what they would, at a
 -- third of their cost and without their row locks on a hot account.
 CREATE SEQUENCE public.ledger_entry_id_seq CACHE 1;
+CREATE DOMAIN public.ledger_amount AS numeric(38,0) CHECK (VALUE <> 0);
 CREATE TABLE public.ledger_entry (
   id bigint NOT NULL DEFAULT (CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('public.ledger_entry_id_seq') END),
   book_id integer NOT NULL,
   operation_id bigint NOT NULL,
   account_id bigint NOT NULL,
-  amount numeric(38,0) NOT NULL CHECK (amount <> 0),
+  amount public.ledger_amount NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   effective_at timestamptz NOT NULL,
   PRIMARY KEY (book_id, id)

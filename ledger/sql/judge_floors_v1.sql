@@ -2,32 +2,58 @@
 -- Inputs:    book; for each operation of the batch whether it may still be accepted; the batch's entries as parallel arrays.
 -- Invariant: I11. Floors are judged on the net of an operation for each account, in the order of the batch; an operation that only
 --            adds to an account is never refused by it. Locks and balances come from ledger_pass_gate_v1.
--- Cost:      nothing is read when no gated account is decremented; else the gate, and one pass over the operations where an account
---            is near its floor. Nothing here joins two lists of the batch: unnested arrays look small to the planner, and a nested
---            loop over two lists of thousands would take seconds.
+-- Cost:      one statement and the gate; near a floor one pass more over the operations. Nothing here joins two lists of the batch:
+--            they look small to the planner, and a nested loop over two lists of thousands would take seconds.
+-- Only ledger_post_v1 calls it: rights, search path and settings are those of its caller.
 CREATE FUNCTION public.ledger_judge_floors_v1(p_book integer, p_live boolean[], e_ordinal integer[], e_account bigint[], e_amount numeric[])
-RETURNS integer[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
+RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
-  gated bigint[]; decrement numeric[]; balance numeric[]; floors numeric[]; -- one element for each account to pass the gate
-  n_ordinal integer[]; n_place integer[]; n_amount numeric[];               -- the net of each operation on each of them, by ordinal
-  first integer := 1; next integer; fits boolean; refused integer[];
+  account bigint[]; decrement numeric[]; exact boolean[]; balance numeric[]; floors numeric[]; -- one for each gated account of the batch
+  n_ordinal integer[]; n_place integer[]; n_amount numeric[];                                  -- the net of each operation on each of them
+  g_place integer[]; g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; gate record; -- those of them that are decremented
+  places integer := 0; item record; first integer := 1; next integer; fits boolean; refused integer[];
 BEGIN
-  SELECT array_agg(n.account ORDER BY n.account) FILTER (WHERE n.is_first), array_agg(n.decrement ORDER BY n.account) FILTER (WHERE n.is_first),
-         array_agg(n.ordinal ORDER BY n.ordinal, n.place), array_agg(n.place ORDER BY n.ordinal, n.place), array_agg(n.amount ORDER BY n.ordinal, n.place)
-    INTO gated, decrement, n_ordinal, n_place, n_amount
-  FROM (SELECT d.ordinal, d.account, d.amount, d.decrement, dense_rank() OVER (ORDER BY d.account) AS place,
-               row_number() OVER (PARTITION BY d.account ORDER BY d.ordinal) = 1 AS is_first
-        FROM (SELECT e.ordinal, e.account, sum(e.amount) AS amount,
-                     -sum(least(sum(e.amount), 0)) OVER (PARTITION BY e.account) AS decrement
-              FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
-              CROSS JOIN LATERAL (SELECT x.gated FROM accounts_account x WHERE x.book_id = p_book AND x.id = e.account OFFSET 0) a
-              WHERE p_live[e.ordinal] AND a.gated
-              GROUP BY e.ordinal, e.account) d
-        WHERE d.decrement > 0) n;
-  IF gated IS NULL THEN RETURN NULL; END IF;
+  FOR item IN
+    SELECT e_account[i] AS account, e_ordinal[i] AS ordinal, sum(e_amount[i]) AS amount, bool_and(a.floor IS NULL) AS floorless,
+           min(a.fast_debit_limit) AS fast_limit
+    FROM generate_series(1, cardinality(e_ordinal)) i
+    CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x
+                        WHERE x.book_id = p_book AND x.id = e_account[i] AND x.gated OFFSET 0) a
+    WHERE p_live[e_ordinal[i]]
+    GROUP BY e_account[i], e_ordinal[i] ORDER BY e_account[i], e_ordinal[i]
+  LOOP
+    IF places = 0 OR account[places] <> item.account THEN
+      places := places + 1;
+      account[places] := item.account;
+      decrement[places] := 0;
+    END IF;
+    decrement[places] := decrement[places] - least(item.amount, 0);
+    -- Only a guess at the way to take: the limit is read again under the lock.
+    exact[places] := NOT item.floorless AND coalesce(decrement[places] > item.fast_limit, true);
+    n_ordinal := n_ordinal || item.ordinal;
+    n_place := n_place || places;
+    n_amount := n_amount || item.amount;
+  END LOOP;
+  FOR i IN 1 .. places LOOP
+    IF decrement[i] > 0 THEN
+      g_place := g_place || i;
+      g_account := g_account || account[i];
+      g_decrement := g_decrement || decrement[i];
+      g_exact := g_exact || exact[i];
+    END IF;
+  END LOOP;
+  IF g_place IS NULL THEN RETURN NULL; END IF;
 
-  SELECT o_balance, o_floor INTO balance, floors FROM ledger_pass_gate_v1(p_book, gated, decrement);
-  IF cardinality(array_remove(balance, NULL)) = 0 THEN RETURN NULL; END IF; -- all of them the fast way
+  gate := ledger_pass_gate_v1(p_book, g_account, g_decrement, g_exact);
+  IF NOT gate.o_judge THEN RETURN NULL; END IF; -- all of them the fast way
+  FOR i IN 1 .. cardinality(g_place) LOOP
+    balance[g_place[i]] := gate.o_balance[i];
+    floors[g_place[i]] := gate.o_floor[i];
+  END LOOP;
+  IF places > 1 THEN -- else they are in the order of the batch already
+    SELECT array_agg(n.ordinal ORDER BY n.ordinal, n.place), array_agg(n.place ORDER BY n.ordinal, n.place), array_agg(n.amount ORDER BY n.ordinal, n.place)
+      INTO n_ordinal, n_place, n_amount FROM unnest(n_ordinal, n_place, n_amount) n(ordinal, place, amount);
+  END IF;
   WHILE first <= cardinality(n_ordinal) LOOP
     next := first;
     fits := true;

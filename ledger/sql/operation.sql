@@ -2,16 +2,20 @@
 -- Invariants: I1 stored once, never changed (guards). I5 the transaction owns its id before it draws an id (the default's first half;
 --             the poster does the same), which is what makes a mark safe.
 --             I6 (book, source, key) names one operation for ever: the key table, whose unique key cannot span ranges of ids.
+-- Kinds and hashes are domains: a CHECK of the table is parsed again by every statement that inserts, a domain's once in a session.
+-- An accepted operation has entries, any other none: the one statement that inserts says so.
 -- entry_first and entry_last bound the operation's entries by id, so they are found without an index of their own.
 CREATE SEQUENCE public.ledger_operation_id_seq CACHE 1;
+CREATE DOMAIN public.ledger_kind AS text COLLATE "C" CHECK (VALUE IN ('operation', 'reversal'));
+CREATE DOMAIN public.ledger_sha256 AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE TABLE public.ledger_operation (
   id bigint NOT NULL DEFAULT (CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('public.ledger_operation_id_seq') END),
   book_id integer NOT NULL,
   source_id bigint NOT NULL,
   key text COLLATE "C" NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('operation', 'reversal')),
+  kind public.ledger_kind NOT NULL,
   message bytea NOT NULL,
-  message_hash bytea NOT NULL CHECK (octet_length(message_hash) = 32),
+  message_hash public.ledger_sha256 NOT NULL,
   credential text NOT NULL,
   received_at timestamptz NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -31,7 +35,6 @@ CREATE TABLE public.ledger_operation (
   mac bytea,
   mac_key text COLLATE "C",
   salt bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()),
-  CHECK ((outcome = 'accepted') = (entry_first IS NOT NULL)),
   PRIMARY KEY (book_id, id)
 ) PARTITION BY RANGE (id);
 -- Metadata is searched by containment; operations without it pay nothing.

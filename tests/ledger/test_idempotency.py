@@ -289,7 +289,7 @@ def test_it_leaves_no_trace_of_a_key_whose_call_failed() -> None:
     page = Page.open_new("anna EUR")
     broken = msgspec.structs.replace(page.message("gift", "anna 1.00"), message_hash=b"short")
 
-    with pytest.raises(Exception, match="ledger_operation_message_hash_check"):
+    with pytest.raises(Exception, match="ledger_sha256_check"):
         page.accept([broken])
 
     page.write(("gift", "anna 1.00", "accepted"))

@@ -253,3 +253,15 @@ def test_it_posts_only_once_in_a_transaction(database_url: str) -> None:
             poster.post(("two", [(page.id("anna"), 1)]))
 
     page.shows("anna 0.00")
+
+
+def test_it_is_parsed_once_on_a_connection() -> None:
+    page = Page.open_new("anna EUR")
+    prepared = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%%ledger_post_v1(%%' ORDER BY name"
+
+    page.write(("salary", "anna 1.00", "accepted"))
+    once = page.query(prepared)
+    page.write(("bonus", "anna 1.00", "accepted"))
+
+    assert once
+    assert page.query(prepared) == once

@@ -8,7 +8,7 @@ SELECT a.floor, coalesce(base.balance, 0) AS base, coalesce(base.entry_id, 0) AS
 FROM accounts_account a
 LEFT JOIN LATERAL (SELECT s.entry_id, s.balance FROM ledger_snapshot s
                    WHERE s.book_id = a.book_id AND s.account_id = a.id ORDER BY s.entry_id DESC LIMIT 1) base ON true
-LEFT JOIN LATERAL (SELECT count(*) AS entries, sum(e.amount) AS amount, array_agg(e.id) AS ids, array_agg(e.amount) AS amounts
+LEFT JOIN LATERAL (SELECT count(*) AS entries, sum(e.amount) AS amount, array_agg(e.id) AS ids, array_agg(e.amount::numeric) AS amounts
                    FROM ledger_entry e
                    WHERE e.book_id = a.book_id AND e.account_id = a.id AND e.id > coalesce(base.entry_id, 0)) tail ON true
 WHERE a.book_id = %b AND a.id = %b

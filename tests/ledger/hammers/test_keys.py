@@ -14,7 +14,7 @@ from tests.ledger.page import Page
 from tests.ledger.poster import open_book
 from tests.servers import Database
 
-UNSORTED = [("ORDER BY u.source, u.key, u.ordinal", "ORDER BY md5(u.key || pg_backend_pid()), u.ordinal")]
+UNSORTED = [("ORDER BY p_source[i], p_key[i], i", "ORDER BY md5(p_key[i] || pg_backend_pid()), i")]
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,10 @@ from tests.servers import Database
 POSTERS = 8
 # Half of the posters take their locks from the other end.
 UNSORTED = [
-    ("ORDER BY n.account)", "ORDER BY n.account * (1 - 2 * (pg_backend_pid() % 2)))"),
-    ("(ORDER BY d.account)", "(ORDER BY d.account * (1 - 2 * (pg_backend_pid() % 2)))"),
+    ("ORDER BY e_account[i], e_ordinal[i]", "ORDER BY e_account[i] * (1 - 2 * (pg_backend_pid() % 2)), e_ordinal[i]"),
 ]
 # Each entry of an operation by itself, in a transaction of its own, would be this to a reader.
-HALF = [("WHERE e.id IS NOT NULL)", "WHERE e.id IS NOT NULL AND (e.amount > 0 OR random() < 0.9))")]
+HALF = [("WHERE o_entry[i] IS NOT NULL;", "WHERE o_entry[i] IS NOT NULL AND (e_amount[i] > 0 OR random() < 0.9);")]
 
 
 def hammer(database: Database, stop: Path, floor: str, seconds: float) -> tuple[Counter[str], Watch]:
