@@ -79,14 +79,16 @@ def test_without_cryptography_it_cannot_check(ask, monkeypatch):
     assert (status, "signatures need" in said) == (UNCHECKED, True)
 
 
-@pytest.mark.parametrize("keys", [[], ["--witness", WITNESS.verifier.vkey]])
+@pytest.mark.parametrize("keys", [[], ["--witness", WITNESS.verifier.vkey]], ids=["none", "only a witness's"])
 def test_without_a_key_it_cannot_check(ask, keys):
     status, said = ask("receipt", "r", *keys, r=CHAIN.receipt(17))
 
     assert (status, "no public key" in said) == (UNCHECKED, True)
 
 
-@pytest.mark.parametrize("key", ["", "x", KEY[:-2], "y" + KEY, WITNESS.verifier.vkey])
+@pytest.mark.parametrize(
+    "key", ["", "x", KEY[:-2], "y" + KEY, WITNESS.verifier.vkey], ids=["none", "a letter", "cut", "longer", "a witness's"]
+)
 def test_a_key_of_another_kind_is_no_key(ask, key):
     assert ask("receipt", "r", "--key", key, r=CHAIN.receipt(17))[0] == UNCHECKED
 
