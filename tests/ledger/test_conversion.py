@@ -76,7 +76,7 @@ def test_it_keeps_every_entry_in_order_and_takes_groups_that_are_zero_per_unit(l
 def test_it_reverses_every_entry_in_order(legs: list[tuple[str, int]]) -> None:
     posted = tuple(PostedEntry(number, KNOWN[account], minor) for number, (account, minor) in enumerate(legs))
 
-    draft = convert(message(reverses=7), KNOWN, {7: Original(7, reversible=True, entries=posted)})
+    draft = convert(message(reverses=7), KNOWN, {7: Original(7, 1, reversible=True, entries=posted)})
 
     assert [(account.code, -minor) for account, minor in draft.entries] == legs
-    assert convert(message(reverses=7), KNOWN, {7: Original(7, reversible=False)}).refusal is Refusal.NOT_REVERSIBLE
+    assert convert(message(reverses=7), KNOWN, {7: Original(7, 1, reversible=False)}).refusal is Refusal.NOT_REVERSIBLE

@@ -87,7 +87,9 @@ def test_without_a_key_it_cannot_check(ask, keys):
 
 
 @pytest.mark.parametrize(
-    "key", ["", "x", KEY[:-2], "y" + KEY, WITNESS.verifier.vkey], ids=["none", "a letter", "cut", "longer", "a witness's"]
+    "key",
+    ["", "x", KEY[:-2], "y" + KEY, WITNESS.verifier.vkey],
+    ids=["none", "a letter", "cut", "longer", "a witness's"],
 )
 def test_a_key_of_another_kind_is_no_key(ask, key):
     assert ask("receipt", "r", "--key", key, r=CHAIN.receipt(17))[0] == UNCHECKED
