@@ -146,11 +146,12 @@ def _header(book: Book, block: SealBlock, sealed: bytes) -> list[Finding]:
 def _totals(book: Book, run: list[SealBlock], totals: Sequence[UnitTotals]) -> list[Finding]:
     made: dict[str, list[int]] = {}
     for part in totals:
-        _add(made, part.unit, part.entries, part.increments, part.decrements)
+        _add(made, f"{part.unit}/{part.exponent}", part.entries, part.increments, part.decrements)
     told: dict[str, list[int]] = {}
     for block in run:
         for row in _header_of(block).get("totals", []):
-            _add(told, row["unit"], int(row["entries"]), int(row["increments"]), int(row["decrements"]))
+            unit = f"{row['unit']}/{row['exponent']}"
+            _add(told, unit, int(row["entries"]), int(row["increments"]), int(row["decrements"]))
     if made == told:
         return []
     detail = f"The control totals of blocks {run[0].number} to {run[-1].number} are not those of their entries."

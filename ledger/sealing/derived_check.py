@@ -31,9 +31,8 @@ def check_records(*, book: Book) -> Iterator[Finding]:
     with connection.cursor() as cursor:
         for start, end in pairwise(bounds):
             cursor.execute(_STRAY, {"book": book.id, "from": start, "to": end, "rows": FINDINGS_OF_A_CHECK_MAX})
-            for entry_id, operation_id in cursor.fetchall():
-                detail = f"Entry {entry_id} says that it belongs to this operation, which does not contain it."
-                yield Finding(Code.ENTRY_STRAY, detail, book.name, None, operation_id)
+            for entry_id, operation_id, wrong in cursor.fetchall():
+                yield Finding(Code.ENTRY_STRAY, f"Entry {entry_id} {wrong}.", book.name, None, operation_id)
         cursor.execute(_KEYS, {"book": book.id, "safe": safe_operation, "rows": FINDINGS_OF_A_CHECK_MAX})
         for operation_id, detail in cursor.fetchall():
             yield Finding(Code.KEY_FAULT, detail, book.name, None, operation_id)
