@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m billing_project.run
 APPS := $(wildcard billing_project ledger accounts security appendonly metrics massops notifications payments tests benchmarks)
+PRODUCT := $(filter-out tests benchmarks,$(APPS))
 TESTS ?=
 
 # Given on the command line of make (`make run PORT=8001`), the variable reaches the settings as well.
@@ -40,6 +41,7 @@ check: static test ## Run everything that must pass before a commit: the static 
 static: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PRODUCT)
 	$(BIN)/mypy $(APPS)
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run

@@ -21,6 +21,8 @@ _trace = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?", re.ASCII
 ).fullmatch
 _TRACE_CHARS = 55
+# What is not a page (pages have their own policy) may load nothing and stand in no frame.
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
 class RequestIdMiddleware:
@@ -44,6 +46,7 @@ class RequestIdMiddleware:
         finally:
             CURRENT_REQUEST.reset(token)
         response["X-Request-Id"] = request_id
+        response.headers.setdefault("Content-Security-Policy", NOTHING)
         return response
 
 

@@ -12,12 +12,22 @@ import environ
 from django.conf.global_settings import PASSWORD_HASHERS
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_project import embedded, local_keys, logs, sidebar
+from billing_project import embedded, local_keys, logs, production, sidebar
 from security.limits import LOGIN_FAILURES_LIMIT, LOGIN_LOCKED_MINUTES, PASSWORD_CHARS_MIN, SESSION_SECONDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv(
+
+class Env(environ.FileAwareEnv):  # type: ignore[misc] # it has no types
+    """The environment, where NAME_FILE may name a file with the value; a line break at its end is not part of a secret."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        """Return the value of a variable."""
+        value = super().get_value(var, *args, **kwargs)
+        return value.strip() if isinstance(value, str) else value
+
+
+env = Env(
     ENVIRONMENT=(str, "development"),
     SECRET_KEY=(str, ""),
     SECRET_KEY_FALLBACKS=(list, []),
@@ -36,6 +46,7 @@ env = environ.FileAwareEnv(
     WEB_WORKERS=(int, 2),
     WEB_THREADS=(int, 16),
     WORKER_PROCESSES=(int, 2),
+    OUTGOING_NETWORKS=(list, []),
     SECOND_FACTOR=(str, "production"),
     ACCESS_TOKEN_SECONDS=(int, 3600),
     CRITICAL_SCOPES=(list, ["accounts:write"]),
@@ -56,7 +67,7 @@ env = environ.FileAwareEnv(
     LOG_LEVEL=(str, "INFO"),
     LOG_FORMAT=(str, "json"),
 )
-environ.FileAwareEnv.read_env(BASE_DIR / ".env")
+Env.read_env(BASE_DIR / ".env")
 
 ENVIRONMENT = env("ENVIRONMENT")
 if ENVIRONMENT not in {"development", "production"}:
@@ -71,6 +82,18 @@ servers = embedded.addresses(STATE_DIR)
 SECRET_KEY = env("SECRET_KEY") or ("" if PRODUCTION else servers.secret_key)
 if not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) must be set when ENVIRONMENT is 'production'.")
+# Older keys that sessions and second factors made under them are still good with.
+SECRET_KEY_FALLBACKS = env("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env("ALLOWED_HOSTS")
+if PRODUCTION and (
+    found := production.faults(
+        secret_key=SECRET_KEY,
+        fallbacks=SECRET_KEY_FALLBACKS,
+        metrics_token=env("METRICS_TOKEN"),
+        allowed_hosts=ALLOWED_HOSTS,
+    )
+):
+    raise ImproperlyConfigured(" ".join(found))
 # Keys that the database must never have: NAME:SECRET, the first signs, all check (ledger.sealing.mac).
 MAC_KEYS = env("MAC_KEYS") or ("" if PRODUCTION else local_keys.mac_keys(STATE_DIR))
 if not MAC_KEYS:
@@ -85,9 +108,6 @@ if not (SEAL_KEYS and SEAL_ORIGIN):
     raise ImproperlyConfigured(
         "SEAL_KEYS (or SEAL_KEYS_FILE) and SEAL_ORIGIN must be set when ENVIRONMENT is 'production'."
     )
-# Older keys that sessions and second factors made under them are still good with.
-SECRET_KEY_FALLBACKS = env("SECRET_KEY_FALLBACKS")
-ALLOWED_HOSTS = env("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env("CSRF_TRUSTED_ORIGINS")
 
 # --- Applications -----------------------------------------------------------------------------------------------
@@ -315,11 +335,16 @@ WHITENOISE_USE_FINDERS = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
+# The prefix makes browsers refuse a cookie of this name that another host, or a page without TLS, tries to set.
+SESSION_COOKIE_NAME = "__Host-sessionid" if PRODUCTION else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if PRODUCTION else "csrftoken"
 SECURE_HSTS_SECONDS = env("HSTS_SECONDS") if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env("TRUST_PROXY_TLS_HEADER") else None
 X_FRAME_OPTIONS = "DENY"
+# Networks of our own that may be called at addresses that people give (security.outgoing); all others must be public.
+OUTGOING_NETWORKS = env("OUTGOING_NETWORKS")
 # The largest body of a request: a batch of 10,000 operations fits. ledger.limits says the same number to clients.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 CONTENT_SECURITY_POLICY = {
@@ -329,6 +354,9 @@ CONTENT_SECURITY_POLICY = {
         "style-src": ["'self'", "'unsafe-inline'"],
         "script-src": ["'self'"],
         "frame-ancestors": ["'none'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
     }
 }
 

@@ -124,3 +124,8 @@ RATE_CHARS_LIMIT = 20
 
 # What an address may ask of the OAuth2 endpoints for all its clients together, as a multiple of the rate of one of them.
 OAUTH_CLIENTS_PER_ADDRESS = 10
+
+# A receiver acknowledges; it does not converse. Each step of a request, and reading the answer as a whole, ends after this.
+OUTGOING_SECONDS_LIMIT = 10
+OUTGOING_ANSWER_BYTES_LIMIT = 64 * 1024
+OUTGOING_URL_CHARS_LIMIT = 2_000
