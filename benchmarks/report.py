@@ -64,6 +64,8 @@ RATIOS = {
         "http.single_per_s.direct.spread.64c",
         1.0,
     ),
+    "ratio.metrics_on_over_off.single": ("metrics.single_per_s.on", "metrics.single_per_s.off", 1.0),
+    "ratio.metrics_on_over_off.batch": ("metrics.batch1000_per_s.on", "metrics.batch1000_per_s.off", 1.0),
     "ratio.http_batch_over_post": ("http.batch1000_per_s", "post.batch1000_per_s.spread.1c", 1.0),
 }
 

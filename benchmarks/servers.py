@@ -130,6 +130,12 @@ class System:
             for statement in SETTLE:
                 connection.execute(statement)
 
+    @contextmanager
+    def direct_without_instruments(self) -> Iterator[Web]:
+        """Web workers like `direct` that time and count nothing, for as long as the context lasts."""
+        with _web(self.environment | {"METRICS": "False"}, self.state_dir, name="silent", merged=False) as web:
+            yield web
+
     def share(self, cpu_seconds: float, seconds: float) -> float:
         """How much of all cores this CPU time was."""
         return cpu_seconds / seconds / (os.cpu_count() or 1)
@@ -156,8 +162,8 @@ def system() -> Iterator[System]:
         with psycopg.connect(addresses.superuser_url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {PRISTINE} TEMPLATE {connection.info.dbname}")
         with (
-            _web(environment, state_dir, merged=True) as merged,
-            _web(environment, state_dir, merged=False) as direct,
+            _web(environment, state_dir, name="merged", merged=True) as merged,
+            _web(environment, state_dir, name="direct", merged=False) as direct,
             _aggregator(environment, log=state_dir / "log" / "aggregator.log"),
         ):
             yield System(
@@ -204,9 +210,8 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
 
 
 @contextmanager
-def _web(environment: dict[str, str], state_dir: Path, *, merged: bool) -> Iterator[Web]:
+def _web(environment: dict[str, str], state_dir: Path, *, name: str, merged: bool) -> Iterator[Web]:
     """Web workers by the very command of `make run`."""
-    name = "merged" if merged else "direct"
     port = local_process.choose_port()
     plan = service.Plan(
         state_dir=state_dir,
@@ -221,7 +226,7 @@ def _web(environment: dict[str, str], state_dir: Path, *, merged: bool) -> Itera
     )
     command = service._commands(plan)["web"]  # noqa: SLF001 - whatever it becomes, it is what must be measured
     metrics = state_dir / f"prometheus-{name}"
-    metrics.mkdir(mode=0o700)
+    metrics.mkdir(mode=0o700, exist_ok=True)
     environment = environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "GROUP_COMMIT": str(merged)}
     log = state_dir / "log" / f"{name}.log"
     with (
