@@ -71,6 +71,7 @@ lock: $(VENV)/.dev-stamp ## Compile requirements*.in into the lock files with ha
 	@$(COMPILE) --quiet --output-file requirements.txt requirements.in
 	@$(COMPILE) --quiet --output-file requirements-dev.txt requirements-dev.in
 	@$(COMPILE) --quiet --output-file requirements-bench.txt requirements-bench.in
+	@$(COMPILE) --quiet --output-file requirements-extras.txt requirements-extras.in
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -1,7 +1,7 @@
 """What timing and counting cost: the same requests to web workers with the instruments and to others without (METRICS=False).
 
-Both take turns in short slices, forwards and backwards, so that a drift of the machine meets both alike. `direct` workers, without
-group commit, so that each request pays for its own calls.
+Both take turns in short slices, forwards and backwards, so that a drift of the machine meets both alike. They are
+`direct` workers, without group commit, so that each request pays for its own calls.
 """
 
 import itertools

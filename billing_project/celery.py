@@ -16,9 +16,11 @@ from billing_project.beat import SCHEDULE  # noqa: E402 - the schedule names tas
 app.conf.beat_schedule = SCHEDULE
 
 from billing_project.logs import follow_tasks  # noqa: E402
+from billing_project.observers import send_errors  # noqa: E402
 from metrics import background  # noqa: E402 - after the settings are named; it connects to Celery's signals
 
 app.steps["worker"].add(DjangoStructLogInitStep)
 follow_tasks()
+send_errors()
 
 __all__ = ["app", "background"]

@@ -64,6 +64,8 @@ env = Env(
     METRICS=(bool, True),
     METRICS_TOKEN=(str, ""),
     METRICS_PORT=(int, 0),
+    SENTRY_DSN=(str, ""),
+    OTEL_EXPORTER_OTLP_ENDPOINT=(str, ""),
     LOG_LEVEL=(str, "INFO"),
     LOG_FORMAT=(str, "json"),
 )
@@ -366,6 +368,9 @@ CONTENT_SECURITY_POLICY = {
 METRICS = env("METRICS")
 # What a scraper shows as its bearer token, beside tokens of the scope metrics:read; empty: only those.
 METRICS_TOKEN = env("METRICS_TOKEN")
+# Where errors and traces go besides; empty: nowhere (billing_project.observers).
+SENTRY_DSN = env("SENTRY_DSN")
+OTEL_EXPORTER_OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT")
 # A second listener, for scrapers alone, without a token; 0: none.
 METRICS_PORT = env("METRICS_PORT")
 

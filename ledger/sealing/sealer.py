@@ -117,6 +117,7 @@ def check_sequences() -> None:
         raise SealRefused(" ".join(faults))
 
 
+@observed(repository="seals")
 def sequence_faults() -> list[str]:
     """Return what is wrong with the id sequences and their defaults, a sentence each."""
     with connection.cursor() as cursor:
