@@ -300,7 +300,8 @@ SPECTACULAR_SETTINGS = {
     ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
-    "POSTPROCESSING_HOOKS": [],  # the one there is would gather enumerations; see ledger.api.schema.fields
+    # The one there is by itself would gather enumerations; see ledger.api.schema.fields.
+    "POSTPROCESSING_HOOKS": ["security.oauth_schema.add_oauth_endpoints"],
     "COMPONENT_SPLIT_PATCH": False,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -13,8 +13,10 @@ from billing_project.private_urls import urlpatterns as private_routes
 from ledger.api.urls import urlpatterns
 from massops.api.urls import urlpatterns as mass_routes
 from security.scopes import known_scopes
+from security.urls import urlpatterns as security_routes
 from tests.api import declared
 from tests.ledger.page import Page
+from tests.security.actors import new_actor, post_form
 
 # The order in which the examples tell their story: accounts first, then what happens on them.
 STORY = ["open_account", "open_accounts", "post_operation", "post_batch", "reverse_operation", "change_account"]
@@ -28,6 +30,7 @@ def operations(*, without=None):
     return [
         (method.upper(), path, operation)
         for path, item in declared.document()["paths"].items()
+        if path.startswith("/api/")
         for method, operation in item.items()
         if method in METHODS and (without is None or without not in path)
     ]
@@ -45,7 +48,7 @@ def test_it_is_valid_openapi_3_1():
 
 
 def test_it_declares_every_route_at_both_addresses():
-    paths = set(declared.document()["paths"])
+    paths = {path for path in declared.document()["paths"] if path.startswith("/api/")}
     patterns = [*urlpatterns, *mass_routes]
     routes = {str(route.pattern).replace("<str:", "{").replace(">", "}") for route in patterns}
 
@@ -65,7 +68,7 @@ def test_it_gives_every_call_a_name_of_its_own():
 
 
 def test_it_names_one_scope_for_every_call_and_where_to_get_a_token():
-    (scheme,) = declared.document()["components"]["securitySchemes"].values()
+    scheme = declared.document()["components"]["securitySchemes"]["OAuth2"]
     flow = scheme["flows"]["clientCredentials"]
 
     assert (flow["tokenUrl"], flow["scopes"]) == ("/oauth/token/", known_scopes())
@@ -200,3 +203,38 @@ def test_it_is_read_only(path):
     response = Browser().post(path)
 
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_it_describes_the_endpoints_of_oauth():
+    paths = {path: item for path, item in declared.document()["paths"].items() if not path.startswith("/api/")}
+    names = [operation["operationId"] for item in paths.values() for operation in item.values()]
+
+    assert set(paths) == {f"/{route.pattern}" for route in security_routes}
+    assert names == ["get_token", "revoke_token", "introspect_token", "authorization_server_metadata"]
+
+
+def test_the_endpoints_of_oauth_answer_as_declared():
+    actor = new_actor(name="schema", scopes="accounts:read")
+    paths, token = declared.document()["paths"], actor.token()
+    answers = {
+        "/oauth/token/": [
+            (200, actor.post("/oauth/token/", grant_type="client_credentials")),
+            (400, actor.post("/oauth/token/", grant_type="password")),
+            (401, post_form("/oauth/token/", {"grant_type": "client_credentials"})),
+        ],
+        "/oauth/introspect/": [
+            (200, actor.post("/oauth/introspect/", token=token)),
+            (200, actor.post("/oauth/introspect/", token="unknown")),
+            (400, actor.post("/oauth/introspect/")),
+        ],
+        "/.well-known/oauth-authorization-server": [(200, Browser().get("/.well-known/oauth-authorization-server"))],
+        "/oauth/revoke_token/": [(200, actor.post("/oauth/revoke_token/", token=token))],
+    }
+
+    for path, told in answers.items():
+        (operation,) = paths[path].values()
+        for status, response in told:
+            content = operation["responses"][str(status)].get("content")
+            assert response.status_code == status
+            if content:
+                declared.validator(content["application/json"]["schema"]).validate(response.json())

@@ -62,7 +62,7 @@ def test_every_call_stands_in_the_table_above(shared_api):
         (method.upper(), path.removeprefix("/api/v1"))
         for path, item in document()["paths"].items()
         for method in item
-        if "/books/" not in path
+        if path.startswith("/api/v1") and "/books/" not in path
     }
     filled = {("{code}", "cash"), ("{operation}", "1"), ("{entry}", "1")}
     for name, value in filled:

@@ -21,11 +21,6 @@ def till() -> object:
     return new_actor(name="till", scopes="accounts:read")
 
 
-@pytest.fixture(autouse=True)
-def own_urls(settings: object) -> None:
-    settings.ROOT_URLCONF = "tests.security.urls"  # type: ignore[attr-defined]
-
-
 @pytest.fixture
 def remembered() -> Iterator[object]:
     """The process's cache of credentials, empty, with a clock that the test moves."""
