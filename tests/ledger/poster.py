@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from ledger.sealing import mac
+from ledger.sealing.mac import MacKey
+
 # A key, and its entries as (account id, minor units).
 Operation = tuple[str, Sequence[tuple[int, int]]]
 
@@ -18,6 +21,7 @@ _POST = """
       p_message => %(message)s::bytea[], p_hash => %(hash)s::bytea[], p_credential => %(credential)s::text[],
       p_received => %(received)s::timestamptz[], p_effective => %(effective)s::timestamptz[],
       p_reverses => %(reverses)s::bigint[], p_metadata => NULL, p_refusal => NULL,
+      p_mac => %(mac)s::bytea[], p_mac_key => %(mac_key)s::text,
       e_ordinal => %(e_ordinal)s::int[], e_account => %(e_account)s::bigint[],
       e_amount => %(e_amount)s::numeric[], p_all => %(all)s, p_inbox => NULL,
       l_ordinal => %(l_ordinal)s::int[], l_grant => %(l_grant)s::bigint[], l_amount => %(l_amount)s::numeric[],
@@ -62,10 +66,16 @@ def open_book(owner_url: str, *accounts: str) -> Book:
 
 
 class Poster:
-    """Posts into one book over one connection; the caller decides about the transaction."""
+    """Posts into one book over one connection; the caller decides about the transaction.
 
-    def __init__(self, connection: psycopg.Connection, *, book_id: int, source_id: int) -> None:
+    With a key every operation carries its code, as the application makes it.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection, *, book_id: int, source_id: int, key: MacKey | None = None
+    ) -> None:
         self.connection = connection
+        self._key = key
         self._book_id = book_id
         self._source_id = source_id
 
@@ -83,6 +93,7 @@ class Poster:
         total = len(operations)
         entries = [(ordinal, *entry) for ordinal, (_, own) in enumerate(operations, 1) for entry in own]
         bodies = [repr(list(own)).encode() for _, own in operations]
+        hashes = [hashlib.sha256(body).digest() for body in bodies]
         row = self.connection.execute(
             _POST,
             {
@@ -92,7 +103,9 @@ class Poster:
                 "kind": ["operation" if reverses is None else "reversal"] * total,
                 "reverses": None if reverses is None else [reverses] * total,
                 "message": bodies,
-                "hash": [hashlib.sha256(body).digest() for body in bodies],
+                "hash": hashes,
+                "mac": self._codes(operations, hashes, reverses),
+                "mac_key": self._key and self._key.name,
                 "credential": [""] * total,
                 "received": [datetime.now(UTC)] * total,
                 "effective": [None] * total,
@@ -108,4 +121,15 @@ class Poster:
         return [
             f"{outcome} again" if replayed and outcome != "key_reused" else outcome
             for outcome, replayed in zip(*row, strict=True)
+        ]
+
+    def _codes(self, operations: Sequence[Operation], hashes: list[bytes], reverses: int | None) -> list[bytes] | None:
+        if self._key is None:
+            return None
+        kind = "operation" if reverses is None else "reversal"
+        return [
+            self._key.of_both(
+                mac.head(self._book_id, self._source_id, reverses, hashed, kind, key, ""), mac.entries(entries)
+            )
+            for (key, entries), hashed in zip(operations, hashes, strict=True)
         ]
