@@ -16,11 +16,11 @@ from django.db import InterfaceError, OperationalError, connection
 
 from ledger import arrays
 from ledger.contracts import ACCEPTED, Draft, Macs, Message, PostedEntry, Receipt
-from metrics.instruments import POSTING
+from metrics.instruments import POSTING, count_gate
 from metrics.repository import observed
 
 _POST = (
-    "SELECT o_operation, o_outcome, o_replayed, o_recorded, o_entry FROM public.ledger_post_v1("
+    "SELECT o_operation, o_outcome, o_replayed, o_recorded, o_entry, o_gate FROM public.ledger_post_v1("
     "%b::int, %b::bigint[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::timestamptz[],"
     " %b::timestamptz[], %b::bigint[], %b::jsonb[], %b::text[], %b::int[], %b::bigint[], %b::numeric[], %b, %b::bigint[],"
     " %b::text[], %b::text[], %b::text[], %b::bytea[], %b::text, %b::int[], %b::bigint[], %b::numeric[], %b::numeric[])"
@@ -40,7 +40,7 @@ def post(
         raise RuntimeError("A posting is a transaction of its own and cannot be part of another.")
     POSTING.observe(len(messages))
     entries = [entry for draft in drafts for entry in draft.entries]
-    row = _execute_by_keys(
+    *told, gate = _execute_by_keys(
         (
             book_id,
             arrays.int8s([message.source_id for message in messages]),
@@ -67,7 +67,9 @@ def post(
             *_spendings(drafts),
         ),
     )
-    return _receipts(drafts, *row)
+    if gate is not None:
+        count_gate(gate)
+    return _receipts(drafts, *told)
 
 
 def _execute_by_keys(parameters: Sequence[Any]) -> Any:

@@ -61,6 +61,11 @@ POSTING = QuickHistogram(
 GROUP_COMMIT = QuickHistogram(
     "ledger_group_commit_operations", "Requests that waited and were posted in one call", buckets=OPERATIONS
 )
+GATE = Counter(
+    "ledger_gate_passes_total",
+    "Posting calls that passed the headroom gate: all accounts shared, or some exclusively",
+    ["path"],
+)
 GRID_READS = Counter("ledger_grid_reads_total", "Balances asked of the grid: hit, miss or away", ["result"])
 TAIL = QuickHistogram(
     "ledger_balance_tail_entries",
@@ -76,6 +81,7 @@ PROCESSES = Gauge("ledger_processes", "Processes that live, by kind", ["kind"], 
 
 # Looked up once: a child found by its labels costs as much as counting.
 _accepted = OUTCOMES.labels("accepted")
+_gate = (GATE.labels("shared"), GATE.labels("exclusive"))
 _grid_reads = {result: GRID_READS.labels(result) for result in ("hit", "miss", "away")}
 
 
@@ -88,6 +94,11 @@ def count_receipts(receipts: Iterable[tuple[str, bool]]) -> None:
             _accepted.inc(number)
         else:
             OUTCOMES.labels(outcome).inc(number)
+
+
+def count_gate(path: int) -> None:
+    """Count one passage of the headroom gate: 0 shared, 1 exclusive (ledger/sql/judge_floors_v1.sql)."""
+    _gate[path].inc()
 
 
 def count_grid_read(result: str) -> None:

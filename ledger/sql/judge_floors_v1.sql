@@ -1,4 +1,6 @@
--- ledger_judge_floors_v1: which operations of a batch would take an account below its floor; returns their ordinals, NULL for none.
+-- ledger_judge_floors_v1: which operations of a batch would take an account below its floor.
+-- Result:    NULL where no gated account is decremented; else first the way through the gate (0: all accounts shared, 1: some exclusively),
+--            then the ordinals of those operations.
 -- Inputs:    book; for each operation of the batch whether it may still be accepted; the batch's entries as parallel arrays.
 -- Invariant: I11. Floors are judged on the net of an operation for each account, in the order of the batch; an operation that only
 --            adds to an account is never refused by it. Locks and balances come from ledger_pass_gate_v1.
@@ -11,7 +13,7 @@ DECLARE
   account bigint[]; decrement numeric[]; exact boolean[]; balance numeric[]; floors numeric[]; -- one for each gated account of the batch
   n_ordinal integer[]; n_place integer[]; n_amount numeric[];                                  -- the net of each operation on each of them
   g_place integer[]; g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; gate record; -- those of them that are decremented
-  places integer := 0; item record; first integer := 1; next integer; fits boolean; refused integer[];
+  places integer := 0; item record; first integer := 1; next integer; fits boolean; refused integer[] := '{1}';
 BEGIN
   FOR item IN
     SELECT e_account[i] AS account, e_ordinal[i] AS ordinal, sum(e_amount[i]) AS amount, bool_and(a.floor IS NULL) AS floorless,
@@ -45,7 +47,7 @@ BEGIN
   IF g_place IS NULL THEN RETURN NULL; END IF;
 
   gate := ledger_pass_gate_v1(p_book, g_account, g_decrement, g_exact);
-  IF NOT gate.o_judge THEN RETURN NULL; END IF; -- all of them the fast way
+  IF NOT gate.o_judge THEN RETURN '{0}'; END IF; -- all of them the fast way
   FOR i IN 1 .. cardinality(g_place) LOOP
     balance[g_place[i]] := gate.o_balance[i];
     floors[g_place[i]] := gate.o_floor[i];

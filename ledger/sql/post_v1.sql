@@ -7,7 +7,8 @@
 --            p_request_id to p_mac: where each message came from and its MAC, made with the key that p_mac_key names (each NULL as a
 --            whole for none); l_…: what the operations take of sums per day (ledger_spend_v1; NULL as a whole for none).
 -- Result:    operation ids (of the original, where the key was used before), outcomes ('accepted', a refusal code, 'key_reused'), whether the
---            key was used before, the recorded time of what is new, entry ids aligned with the entries (NULL where none was written).
+--            key was used before, the recorded time of what is new, entry ids aligned with the entries (NULL where none was written),
+--            the way through the gate (see judge_floors_v1.sql).
 -- Invariants: I5 the transaction id comes first. I6 the key decides before any other check; keys are claimed in sorted order and then
 --            locks are taken in the order reversal, account, so posters never deadlock. I11 floors. I12 a group is zero for each unit (the
 --            caller has refused others; here it is an assertion). I13 an operation is reversed at most once.
@@ -23,7 +24,8 @@ CREATE FUNCTION public.ledger_post_v1(
   e_ordinal integer[], e_account bigint[], e_amount numeric[], p_all boolean, p_inbox bigint[] DEFAULT NULL,
   p_request_id text[] DEFAULT NULL, p_traceparent text[] DEFAULT NULL, p_signature text[] DEFAULT NULL, p_mac bytea[] DEFAULT NULL, p_mac_key text DEFAULT NULL,
   l_ordinal integer[] DEFAULT NULL, l_grant bigint[] DEFAULT NULL, l_amount numeric[] DEFAULT NULL, l_max numeric[] DEFAULT NULL,
-  OUT o_operation bigint[], OUT o_outcome text[], OUT o_replayed boolean[], OUT o_recorded timestamptz, OUT o_entry bigint[])
+  OUT o_operation bigint[], OUT o_outcome text[], OUT o_replayed boolean[], OUT o_recorded timestamptz, OUT o_entry bigint[],
+  OUT o_gate integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET plan_cache_mode = force_generic_plan SET enable_nestloop = off AS $$
 DECLARE
   total CONSTANT integer := cardinality(p_key);
@@ -114,7 +116,8 @@ BEGIN
   FOR i IN 1 .. total LOOP live[i] := o_outcome[i] IS NULL AND NOT o_replayed[i]; END LOOP;
   IF gated THEN
     refused := ledger_judge_floors_v1(p_book, live, e_ordinal, e_account, e_amount);
-    FOR i IN 1 .. coalesce(cardinality(refused), 0) LOOP
+    o_gate := refused[1];
+    FOR i IN 2 .. coalesce(cardinality(refused), 0) LOOP
       o_outcome[refused[i]] := 'below_floor';
       live[refused[i]] := false;
     END LOOP;
