@@ -31,6 +31,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("ledger.SealBlock", "Seal blocks", "link"),
             ("ledger.SealCheckpoint", "Signed heads", "verified"),
             ("ledger.SealQuarantine", "Quarantine", "gpp_maybe"),
+            ("ledger.Verification", "Verifications", "fact_check"),
             ("ledger.Mark", "Marks", "flag"),
             ("ledger.Snapshot", "Snapshots", "photo_camera"),
             ("security.AccessRecord", "Access record", "policy"),

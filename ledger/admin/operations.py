@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from accounts.admin import BookFilter, InBookAdmin
 from accounts.models import Account, Book
 from appendonly.admin import ReadOnlyAdmin
-from ledger.admin import operation_page, operations_page, shown
+from ledger.admin import operation_page, operations_page, receipt_page, shown
 from ledger.admin.acts import require
 from ledger.admin.operation_acts import correct_view, reverse_view
 from ledger.models import Entry, Mark, Operation
@@ -39,6 +39,13 @@ class OperationAdmin(InBookAdmin):
             request, "panel/operation.html", operation_page.context(request, self._operation(request, object_id))
         )
 
+    def receipt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The receipt of one operation, as a page or as a file."""
+        operation = self._operation(request, object_id)
+        if "download" in request.GET:
+            return receipt_page.download(operation)
+        return self._page(request, "panel/receipt.html", receipt_page.context(request, operation))
+
     def reverse_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Reverse one operation."""
         require(request, operation_page.POST)
@@ -59,6 +66,7 @@ class OperationAdmin(InBookAdmin):
         return [
             path("correct/", view(self.correct_view), name="ledger_operation_new"),
             path("<path:object_id>/correct/", view(self.correct_view), name="ledger_operation_correct"),
+            path("<path:object_id>/receipt/", view(self.receipt_view), name="ledger_operation_receipt"),
             path("<path:object_id>/reverse/", view(self.reverse_view), name="ledger_operation_reverse"),
             *super().get_urls(),
         ]

@@ -1,0 +1,143 @@
+"""The chain in the panel: blocks, signed heads with where they went, quarantine, and verifications, which can be asked for."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.views.decorators.http import require_POST
+from kombu.exceptions import OperationalError
+
+from accounts.admin import InBookAdmin
+from appendonly.admin import ReadOnlyAdmin
+from ledger.admin import shown
+from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealPublication, SealQuarantine, Verification
+from ledger.sealing import runs, status
+from ledger.sealing.verification import Mode
+from ledger.tasks import verify
+
+
+class _ListedAdmin(InBookAdmin):
+    """A list only: these records are named by a number that is unique within a book, so no address names one."""
+
+    list_display_links = None
+    sortable_by = ()
+    list_before_template = "panel/_chains.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, below where the chains stand."""
+        chains = {"chains": status.chains(), "holder": status.holder(), "run": runs.newest()}
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **chains})
+        return response
+
+    def change_view(self, *_args: Any, **_options: Any) -> HttpResponse:
+        """There is no page of one."""
+        raise Http404
+
+
+@admin.register(SealBlock)
+class SealBlockAdmin(_ListedAdmin):
+    """Blocks, newest first."""
+
+    list_display = ("number", "sealed_at", "count", "size", "root_column", "incarnation", "from_id", "to_id")
+    ordering = ("-number",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SealBlock]:
+        """Without the hashes of their leaves, which may be many."""
+        rows: QuerySet[SealBlock] = super().get_queryset(request)
+        return rows.defer("leaf_hashes", "header")
+
+    @admin.display(description="root")
+    def root_column(self, block: SealBlock) -> str:
+        """The root over all leaves up to this block."""
+        return bytes(block.root).hex()
+
+
+@admin.register(SealCheckpoint)
+class SealCheckpointAdmin(_ListedAdmin):
+    """Signed heads, newest first, and where each has gone."""
+
+    list_display = ("size", "signed_at", "incarnation", "published_column", "cosigned_column")
+    ordering = ("-size",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SealCheckpoint]:
+        """With the names of those who have each head."""
+        rows: QuerySet[SealCheckpoint] = super().get_queryset(request)
+        same = {"book_id": OuterRef("book_id"), "size": OuterRef("size")}
+        return rows.annotate(
+            sinks=ArraySubquery(SealPublication.objects.filter(**same).order_by("sink").values("sink")),
+            witnesses=ArraySubquery(SealCosignature.objects.filter(**same).order_by("witness").values("witness")),
+        )
+
+    @admin.display(description="published to")
+    def published_column(self, head: Any) -> str:
+        """The folders and addresses that have it."""
+        return ", ".join(head.sinks) or "nowhere yet"
+
+    @admin.display(description="cosigned by")
+    def cosigned_column(self, head: Any) -> str:
+        """The witnesses that have cosigned it."""
+        return ", ".join(head.witnesses)
+
+
+@admin.register(SealQuarantine)
+class SealQuarantineAdmin(_ListedAdmin):
+    """Operations without a valid code: they did not come through the service."""
+
+    list_display = ("operation_column", "reason", "found_at", "block_number")
+    ordering = ("-operation_id",)
+
+    @admin.display(description="operation")
+    def operation_column(self, row: SealQuarantine) -> Any:
+        """The operation, as a link."""
+        return shown.operation_link(row.operation_id)
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin):
+    """Verifications, step by step, newest first; with a button that asks for one."""
+
+    list_display = ("noted_at", "mode", "state", "progress_column", "found_column")
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = ("run", "mode", "state", "noted_at", "done", "total", "exit_code", "report")
+    list_before_template = "panel/_verify.html"
+
+    def get_urls(self) -> list[Any]:
+        """With the button's address."""
+        ask = self.admin_site.admin_view(require_POST(self.ask_view))
+        return [path("ask/", ask, name="ledger_verification_ask"), *super().get_urls()]
+
+    def ask_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask the workers for a verification, unless one is under way."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        mode = Mode.FULL if request.POST.get("mode") == Mode.FULL else Mode.RECENT
+        newest = runs.newest()
+        if newest is not None and newest.state == "asked":
+            messages.warning(request, "One is asked for already and has not begun.")
+        else:
+            run = runs.ask(mode=mode.value)
+            try:
+                verify.apply_async(kwargs={"mode": mode.value, "run": str(run)}, retry=False)
+                messages.success(request, "The workers verify. Reload this page to see how far they are.")
+            except OperationalError:
+                messages.error(request, "The workers cannot be reached; manage.py verify does the same.")
+        return HttpResponseRedirect(reverse("admin:ledger_verification_changelist"))
+
+    @admin.display(description="operations")
+    def progress_column(self, step: Verification) -> str:
+        """How many of how many are verified."""
+        return f"{step.done:,} of {step.total:,}" if step.state == "running" else ""
+
+    @admin.display(description="result")
+    def found_column(self, step: Verification) -> Any:
+        """What was found."""
+        if step.state != "done":
+            return ""
+        found = (step.report or {}).get("findings_total", 0)
+        note = ", self check only" if (step.report or {}).get("self_check_only") else ""
+        return shown.badge(f"{found} findings{note}" if found else f"sound{note}", "bad" if found else "good")
