@@ -25,7 +25,7 @@ def test_good_settings_have_no_faults():
     assert told(metrics_token=GOOD, fallbacks=[GOOD]) == []
 
 
-@pytest.mark.parametrize("weak", WEAK)
+@pytest.mark.parametrize("weak", WEAK, ids=range(len(WEAK)))
 def test_a_weak_secret_is_told_and_not_repeated(weak):
     (first,) = told(secret_key=weak)
     (second,) = told(fallbacks=[GOOD, weak])

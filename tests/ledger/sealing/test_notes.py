@@ -70,6 +70,7 @@ def test_every_key_is_read_and_written_as_it_was_and_bad_ones_are_refused(vector
         ANNA.verifier.vkey[:-4],
         "x" + ANNA.verifier.vkey,
     ],
+    ids=range(7),
 )
 def test_a_malformed_public_key_is_refused(text):
     with pytest.raises(KeyTextError):
