@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import psutil
 
-from benchmarks import batches, growth, hordak, http, instruments, limits, posting, servers
+from benchmarks import batches, growth, hordak, http, instruments, limits, posting, security, servers
 from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.report import report
 from billing_project.embedded import EmbeddedError
@@ -77,6 +77,7 @@ def all_cases(system: servers.System, smallest: int, largest: int) -> list[Case]
         *batches.cases(system),
         *http.cases(system, token=token),
         *instruments.cases(system, token=token),
+        *security.cases(system),
         *hordak.cases(system),
         *growth.cases(system, smallest=smallest, largest=largest),
     ]

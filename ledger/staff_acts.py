@@ -23,6 +23,7 @@ from ledger.limits import SUMMARY_ENTRIES_MAX
 from ledger.messages import read_operation, read_reversal
 from ledger.models import Operation
 from security.approvals import Approved, EffectRefused, Standing, register, request_approval
+from security.grants import rights_of_sources
 
 CORRECTION, REVERSAL, FLOOR = "correction", "reversal", "floor"
 _CREDENTIAL = "panel, approval "
@@ -122,6 +123,7 @@ def _post(approved: Approved) -> Mapping[str, Any]:
         credential=f"{_CREDENTIAL}{approved.approval_id}",
         received_at=datetime.fromisoformat(told["asked_at"]),
         request_id=told["request_id"],
+        rights=rights_of_sources(source_ids={approved.requested_by})[approved.requested_by],
     )
     body = told["body"].encode()
     if approved.kind == REVERSAL:

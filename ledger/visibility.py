@@ -22,9 +22,11 @@ _READABLE = """
 
 
 @observed(repository="operations")
-def readable(*, book_id: int, ids: Sequence[int], source_id: int, rights: Rights) -> set[int]:
-    """Return those of the operations that a source with these rights may know of; one query."""
-    prefixes, units = rights.places(Action.READ)
+def readable(
+    *, book_id: int, ids: Sequence[int], source_id: int, rights: Rights, actions: Sequence[Action] = (Action.READ,)
+) -> set[int]:
+    """Return those of the operations that a source with these rights may know of, by any of the actions; one query."""
+    prefixes, units = rights.places(*actions)
     with connection.cursor() as cursor:
         cursor.execute(
             _READABLE,

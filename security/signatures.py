@@ -10,12 +10,14 @@ which the signature covers, and the token is needed as well.
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, cast
 
+import http_sf
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.http import HttpRequest
 from django.utils import timezone
@@ -41,6 +43,13 @@ from security.scopes import REALM
 
 _WITHOUT_BODY = {"GET", "HEAD"}
 _HEADERS = ("Signature", "Signature-Input", "Content-Digest")
+
+
+class Readable(Protocol):
+    """What a body is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most so many bytes, none at the end."""
 
 
 class SignatureRefused(APIException):
@@ -135,6 +144,15 @@ def check_content(*, request: HttpRequest, body: bytes) -> None:
         raise SignatureRefused("digest_mismatch") from error
 
 
+def checked_stream(*, request: HttpRequest, stream: Readable) -> Readable:
+    """Return the body of a request as a stream that is checked against Content-Digest where it ends; for large bodies.
+
+    What was read before counts only when the end was read without SignatureRefused.
+    """
+    digest = request.META.get("HTTP_CONTENT_DIGEST")
+    return stream if digest is None else _CheckedStream(stream, digest)
+
+
 def needed_components(request: HttpRequest) -> set[str]:
     """What a signature must cover, as the signature base names it: what decides about the effect of the request."""
     needed = {'"@method"', '"@path"'}
@@ -155,6 +173,30 @@ def evidence_of(result: VerifyResult, *, headers: Mapping[str, str], keys: Mappi
     key_id = str(result.parameters["keyid"])
     _, _, signature = headers["Signature"].partition(":")
     return Evidence(key_id, keys[key_id].public_key, base, signature.partition(":")[0])
+
+
+class _CheckedStream:
+    """A body that is hashed while it is read, and compared at its end."""
+
+    def __init__(self, stream: Readable, digest: str) -> None:
+        self._stream = stream
+        self._hashes = {"sha-256": hashlib.sha256(), "sha-512": hashlib.sha512()}
+        try:
+            parsed = http_sf.parse(digest[:SIGNATURE_HEADER_CHARS_LIMIT].encode(), tltype="dictionary")
+            self._expected = {name: bytes(value) for name, (value, _) in cast(dict[str, Any], parsed).items()}
+        except (ValueError, TypeError) as error:
+            raise SignatureRefused("digest_mismatch") from error
+        if not self._expected or not self._expected.keys() <= self._hashes.keys():
+            raise SignatureRefused("digest_mismatch")
+
+    def read(self, size: int, /) -> bytes:
+        """Read on. Raises SignatureRefused at the end of a body that is another one."""
+        data = self._stream.read(size)
+        for found in self._hashes.values():
+            found.update(data)
+        if not data and any(self._hashes[name].digest() != value for name, value in self._expected.items()):
+            raise SignatureRefused("digest_mismatch")
+        return data
 
 
 class _Refused(InvalidSignature):

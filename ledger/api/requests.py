@@ -126,13 +126,22 @@ class LedgerView(APIView):
         rights = self.credential.rights
         return rights is None or rights.allows(action, code, unit)
 
-    def check_readable(self, operation_id: int) -> None:
-        """Raise OperationUnknown, as for one that does not exist, if the caller may not know of the operation."""
+    def check_readable(self, operation_id: int, *also: Action) -> None:
+        """Raise OperationUnknown, as for one that does not exist, if the caller may not know of the operation.
+
+        To read it is enough, and so is what else is named.
+        """
         credential = self.credential
         if credential.rights is None:
             return
-        who = credential.source_id
-        if not readable(book_id=self.book_id, ids=[operation_id], source_id=who, rights=credential.rights):
+        seen = readable(
+            book_id=self.book_id,
+            ids=[operation_id],
+            source_id=credential.source_id,
+            rights=credential.rights,
+            actions=(Action.READ, *also),
+        )
+        if not seen:
             raise OperationUnknown.named(operation_id)
 
     def query(self) -> dict[str, str]:

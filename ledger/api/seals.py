@@ -16,6 +16,7 @@ from ledger.api.schema import seals as declared
 from ledger.messages import Malformed, Problem
 from ledger.models import SealBlock
 from ledger.sealing import evidence
+from security.rights import Action
 
 _SIZE_DIGITS_MAX = 18
 
@@ -67,7 +68,7 @@ class ReceiptView(LedgerView):
         """Return the receipt of an operation; `pending` until a signed head covers it, a second or two."""
         self.query()
         operation_id = operation_id_of(operation)
-        self.check_readable(operation_id)
+        self.check_readable(operation_id, Action.VERIFY)
         queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id)
         book = Book(id=self.book_id, name=self.kwargs.get("book", "main"))
         found = evidence.receipt(book=book, operation_id=operation_id)

@@ -16,6 +16,7 @@ from massops.files import FileTooLarge, Readable
 from massops.limits import FILE_BYTES_MAX, NAME_CHARACTERS_MAX
 from massops.models import MassOperation, State
 from massops.rows.mapping import Mapping
+from security.signatures import checked_stream
 
 _ID_DIGITS_MAX = 18
 _PLAIN = {"text/csv", "application/octet-stream", declared.XLSX}
@@ -121,6 +122,8 @@ def _body(request: Request) -> tuple[Readable, int | None, str]:
     http: Any = request._request  # noqa: SLF001 - the request that DRF wraps
     kind = http.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind == _MULTIPART:
+        if "HTTP_CONTENT_DIGEST" in http.META:  # it is taken apart before anybody sees all of it
+            raise UnsupportedMediaType(kind, "A file with a Content-Digest is sent as the body itself.")
         file = http.FILES.get("file")
         if file is None:
             raise Malformed([Problem("/file", "required", "The part named `file` is missing.")])
@@ -131,7 +134,8 @@ def _body(request: Request) -> tuple[Readable, int | None, str]:
     if length and (not length.isdecimal() or int(length) > FILE_BYTES_MAX):
         raise FileTooLarge
     stream = http.META["wsgi.input"]
-    return (_Bounded(stream, int(length)), int(length), "") if length else (stream, None, "")
+    body = _Bounded(stream, int(length)) if length else stream
+    return checked_stream(request=http, stream=body), int(length) if length else None, ""
 
 
 class _Bounded:

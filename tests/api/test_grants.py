@@ -178,3 +178,13 @@ def test_a_message_that_waited_is_judged_by_the_grants_of_its_turn(api, shop):
 
     assert stored.status_code == 202
     assert shop.get("/messages", key="later").json()["outcome"] == "forbidden_account"
+
+
+def test_a_receipt_is_for_who_may_read_or_verify(api, shop):
+    own, part = api.operate(("shop:1", "1")).json()["id"], api.operate(("other:1", "1")).json()["id"]
+    auditor = client_with(api.book, "verify *")
+
+    assert auditor.get(f"/operations/{part}/receipt").status_code == 200
+    assert refusal(auditor.get(f"/operations/{part}")) == (404, "operation_unknown")
+    assert shop.get(f"/operations/{own}/receipt").status_code == 200
+    assert refusal(shop.get(f"/operations/{part}/receipt")) == (404, "operation_unknown")

@@ -1,6 +1,7 @@
 """Signed requests: the vectors of the RFCs, what a signature must cover, and everything that makes one worthless."""
 
 import base64
+import io
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -13,7 +14,7 @@ from security.key_models import plain_key
 from security.keys import register_key, revoke_key
 from security.limits import CLIENT_KEYS_LIMIT, SIGNATURE_AGE_SECONDS_LIMIT, SIGNATURE_AHEAD_SECONDS_LIMIT
 from security.models import ClientKey
-from security.signatures import SignatureRefused, SigningKey, Verifier, check_content, check_head
+from security.signatures import SignatureRefused, SigningKey, Verifier, check_content, check_head, checked_stream
 from tests.security.signing import COVERED, Signer
 
 # RFC 9421, appendix B.1.4 and B.2.6, and the request of appendix B.2.
@@ -279,3 +280,28 @@ def test_a_client_has_a_bounded_number_of_keys(shop):
 
     with pytest.raises(ClientRefused, match="at most 10 keys"):
         register(shop, "one-more", Signer().public_key)
+
+
+# --- large bodies --------------------------------------------------------------------------------------------------
+
+
+def read_all(body, digest):
+    request = request_of(body=b"", headers={} if digest is None else {"Content-Digest": digest})
+    stream = checked_stream(request=request, stream=io.BytesIO(body))
+    parts = []
+    while part := stream.read(5):
+        parts.append(part)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("digest", [None, DIGEST, "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"])
+def test_a_stream_is_read_to_its_end(digest):
+    assert read_all(BODY, digest) == BODY
+
+
+@pytest.mark.parametrize("digest", [DIGEST, "md5=:AAAA:", "nonsense", "", "sha-256=1", "sha-256=:" + "A" * 9_000 + ":"])
+def test_a_stream_of_another_body_does_not_end_well(digest):
+    with pytest.raises(SignatureRefused) as refused:
+        read_all(BODY + b"!", digest)
+
+    assert refused.value.get_codes() == "digest_mismatch"
