@@ -25,14 +25,22 @@ _READ = tuple(f"{app}.view_*" for app in OWN_APPS)
 GROUPS: dict[str, tuple[str, ...]] = {
     # Reads all, changes nothing.
     "auditor": _READ,
-    # Carries out mass operations and asks for corrections.
-    "operator": ("accounts.view_*", "ledger.*", "massops.*", "payments.view_*", "security.view_approval"),
+    # Carries out mass operations, asks for corrections, freezes accounts and changes floors.
+    "operator": (
+        "accounts.view_*",
+        "accounts.change_account",
+        "ledger.*",
+        "massops.*",
+        "payments.view_*",
+        "security.view_approval",
+    ),
     # Approves what others ask for.
     "controller": (*_READ, "security.decide_approval"),
     # Sets up: books, units, clients, people, thresholds, schedules. Neither moves units nor approves.
     "administrator": (
         *_READ,
-        "accounts.*",
+        "accounts.*_book",
+        "accounts.*_unit",
         "notifications.*",
         "payments.*",
         "django_celery_beat.*",
@@ -40,6 +48,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "security.*_client",
         "security.*_approvalthreshold",
         "security.*_staffsession",
+        "security.*_clientkey",
         "security.*_grant*",
     ),
 }

@@ -147,6 +147,8 @@ class ApprovalAdmin(ReadOnlyAdmin):
         """Record a decision, then show what became of it."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         approval = self.get_object(request, object_id)
         if approval is None:
             raise Http404
