@@ -9,13 +9,16 @@ from django.db.models import QuerySet
 from accounts.money import format_amount
 from accounts.queries import units_by_code
 from massops.models import Kind, MassOperation, State
+from metrics.repository import observed
 
 
+@observed(repository="mass_operations", expected=(MassOperation.DoesNotExist,))
 def mass_operation_of(*, book_id: int, source_id: int, mass_operation_id: int) -> MassOperation:
     """Return a source's own mass operation. Raises MassOperation.DoesNotExist, also for another's."""
     return _with_file().get(id=mass_operation_id, book_id=book_id, source_id=source_id)
 
 
+@observed(repository="mass_operations")
 def mass_operations_page(
     *, book_id: int, source_id: int, state: str | None, beyond: int | None, ascending: bool, rows: int
 ) -> list[MassOperation]:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django_otp.oath import TOTP
 
+from metrics.repository import observed
 from security.limits import (
     AUTHENTICATOR_KEY_BYTES,
     AUTHENTICATOR_STEP_SECONDS,
@@ -38,17 +39,20 @@ def is_required() -> bool:
     return required
 
 
+@observed(repository="staff")
 def has_authenticator(*, user_id: int) -> bool:
     """Whether the person has set up an authenticator."""
     found: bool = Authenticator.objects.filter(user_id=user_id, confirmed=True).exists()
     return found
 
 
+@observed(repository="staff")
 def recovery_codes_left(*, user_id: int) -> int:
     """How many recovery codes the person still has."""
     return RecoveryCode.objects.filter(user_id=user_id, used_at=None).count()
 
 
+@observed(repository="staff")
 def begin(*, user_id: int, username: str) -> tuple[str, str]:
     """Start, or go on with, the set-up of an authenticator: return its key in base32, and the address that its QR code holds."""
     new = Authenticator(user_id=user_id, confirmed=False, name="Authenticator app")
@@ -59,6 +63,7 @@ def begin(*, user_id: int, username: str) -> tuple[str, str]:
     return key, f"otpauth://totp/Billing:{quote(username)}?secret={key}&issuer=Billing"
 
 
+@observed(repository="staff", expected=(CodeRefused,))
 def confirm(*, user_id: int, code: str, now: datetime) -> tuple[Authenticator, list[str]]:
     """End the set-up with a code of the new authenticator, which replaces an older one; return it and new recovery codes.
 
@@ -73,6 +78,7 @@ def confirm(*, user_id: int, code: str, now: datetime) -> tuple[Authenticator, l
     return device, codes
 
 
+@observed(repository="staff")
 def new_recovery_codes(*, user_id: int) -> list[str]:
     """Replace the person's recovery codes, and return the new ones: the only time that they are seen."""
     codes = [base64.b32encode(secrets.token_bytes(RECOVERY_CODE_BYTES)).decode().lower() for _ in range(RECOVERY_CODES)]
@@ -82,11 +88,13 @@ def new_recovery_codes(*, user_id: int) -> list[str]:
     return ["-".join(code[start : start + 4] for start in range(0, len(code), 4)) for code in codes]
 
 
+@observed(repository="staff", expected=(CodeRefused,))
 def verify(*, user_id: int, code: str, now: datetime) -> Authenticator:
     """Return the person's authenticator if the code is one of it, or one of the recovery codes. Raises CodeRefused."""
     return _verified(user_id=user_id, code=code, now=now, confirmed=True)
 
 
+@observed(repository="staff")
 def remove(*, user_id: int) -> None:
     """Forget a person's second factor; the next log-in sets up a new one."""
     with transaction.atomic():

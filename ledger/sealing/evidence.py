@@ -14,6 +14,7 @@ from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealQuaran
 from ledger.sealing import chain, notes, signing, tree
 from ledger.sealing.contents import leaf_of
 from ledger.sealing.receipts import Receipt
+from metrics.repository import observed
 
 
 class SealUnknown(LookupError):  # noqa: N818 - an answer, not a defect
@@ -52,6 +53,7 @@ class Evidence:
     head_size: int | None = None
 
 
+@observed(repository="seals")
 def position(*, book: Book, operation_id: int) -> Position:
     """Tell where an operation of the book stands in its chain."""
     block = chain.block_of_operation(book_id=book.id, operation_id=operation_id)
@@ -65,6 +67,7 @@ def position(*, book: Book, operation_id: int) -> Position:
     return Position(SealState.QUARANTINED if quarantined else SealState.CONTRADICTED, block.number)
 
 
+@observed(repository="seals")
 def receipt(*, book: Book, operation_id: int) -> Evidence:
     """Return the position of an operation with its receipt under the newest signed head. Raises chain.ChainDamaged."""
     found = position(book=book, operation_id=operation_id)
@@ -90,6 +93,7 @@ def _head_covering(book_id: int, size: int) -> SealCheckpoint | None:
     return heads.first()
 
 
+@observed(repository="seals", expected=(SealUnknown, ValueError))
 def consistency(*, book_id: int, old: int, new: int) -> list[bytes]:
     """Return the proof that the first `old` leaves are the beginning of the first `new`. Raises SealUnknown and ValueError."""
     if new > chain.head(book_id=book_id).size:
@@ -97,6 +101,7 @@ def consistency(*, book_id: int, old: int, new: int) -> list[bytes]:
     return tree.consistency_proof(old, new, chain.node_hashes(book_id=book_id))
 
 
+@observed(repository="seals", expected=(SealUnknown,))
 def newest(*, book_id: int) -> tuple[SealBlock, SealCheckpoint]:
     """Return the newest signed head with the block that it signs. Raises SealUnknown."""
     head = SealCheckpoint.objects.filter(book_id=book_id).order_by("-size").first()
@@ -105,18 +110,21 @@ def newest(*, book_id: int) -> tuple[SealBlock, SealCheckpoint]:
     return SealBlock.objects.defer("leaf_hashes").get(book_id=book_id, size=head.size), head
 
 
+@observed(repository="seals")
 def blocks(*, book_id: int, after: int, before: int, ascending: bool, rows: int) -> list[SealBlock]:
     """Return blocks by number, exclusive on both sides."""
     found = SealBlock.objects.filter(book_id=book_id, number__gt=after, number__lt=before).defer("leaf_hashes")
     return list(found.order_by("number" if ascending else "-number")[:rows])
 
 
+@observed(repository="seals")
 def heads(*, book_id: int, sizes: list[int]) -> dict[int, str]:
     """Return the signed heads of these sizes as notes with their cosignatures."""
     found = SealCheckpoint.objects.filter(book_id=book_id, size__in=sizes)
     return {head.size: note_text(head) for head in found}
 
 
+@observed(repository="seals")
 def note_text(head: SealCheckpoint) -> str:
     """Return a head as it was signed, with the cosignatures that came since."""
     lines = SealCosignature.objects.filter(book_id=head.book_id, size=head.size).order_by("witness")

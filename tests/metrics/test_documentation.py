@@ -3,16 +3,23 @@
 # ruff: noqa: PLC0415 - Django's settings are first read after this file; see tests/conftest.py
 
 import importlib
+import re
 
 from prometheus_client import REGISTRY
 
 from tests.metrics.listed import (
+    DOCUMENT,
     Instrument,
     documented_instruments,
     documented_methods,
     observed_as,
     public_functions,
 )
+
+ROOT = DOCUMENT.parents[1]
+# What people and programs call: it reads through repositories, and Django's own pages of lists are no methods.
+PAGES = re.compile(r"\.(migrations|management|admin|api)(\.|$)|_admin$|_site$")
+SPEAKS = re.compile(r"connection\.cursor|\bexecute\(|\.objects\b|\.save\(")
 
 
 def existing_instruments() -> set[Instrument]:
@@ -54,3 +61,19 @@ def test_it_leaves_out_only_what_exists() -> None:
     for name in NOT_OBSERVED:
         module, _, function = name.rpartition(".")
         assert hasattr(importlib.import_module(module), function), name
+
+
+def test_it_knows_of_every_module_that_speaks_with_the_database() -> None:
+    from metrics.repositories import MODULES, NOT_REPOSITORIES
+
+    speaking = set()
+    for app in ("accounts", "appendonly", "billing_project", "ledger", "massops", "metrics", "security"):
+        for file in (ROOT / app).rglob("*.py"):
+            name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+            if not re.search(r"\.(migrations|management|admin|api)(\.|$)|_admin$|_site$", name) and SPEAKS.search(
+                file.read_text()
+            ):
+                speaking.add(name)
+
+    assert speaking - set(MODULES) - NOT_REPOSITORIES.keys() == set()
+    assert NOT_REPOSITORIES.keys() <= speaking
