@@ -128,6 +128,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "unfold.contrib.import_export",
     "import_export",
     "django_celery_beat",
     "django_prometheus",
@@ -273,6 +274,10 @@ RATE_LIMIT_OAUTH = env("RATE_LIMIT_OAUTH")
 TRUSTED_PROXIES = env("TRUSTED_PROXIES")
 
 
+# Who may add may import; cells that a spreadsheet would run are not written.
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 # The looks of the panel are in a file of their own.
 UNFOLD = sidebar.UNFOLD
 

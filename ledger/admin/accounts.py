@@ -13,13 +13,14 @@ from django.urls import path
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
-from accounts.admin import BookFilter, InBookAdmin
+from accounts.admin import BookFilter, InBookAdmin, ReferenceImport
+from accounts.imports import AccountResource
 from accounts.limits import CODE_CHARACTERS_MAX
 from accounts.models import Account, AccountStatus, Unit
 from accounts.queries import accounts_page
 from ledger.admin import account_acts, account_page, shown
 from ledger.admin.account_export import export_history
-from ledger.admin.acts import require
+from ledger.admin.acts import require, source_of
 from ledger.admin.operation_acts import correct_view
 from ledger.limits import NAMES_FOUND_MAX, SUGGESTIONS_MAX
 from ledger.reports import Standing, standings
@@ -84,9 +85,10 @@ class AccountChangeList(ChangeList):  # type: ignore[misc]  # unfold has no type
 
 
 @admin.register(Account)
-class AccountAdmin(InBookAdmin):
+class AccountAdmin(ReferenceImport, InBookAdmin):
     """Accounts by code, each with its balance of now."""
 
+    resource_classes: ClassVar = [AccountResource]
     list_display = (
         "code_column",
         "name",
@@ -104,6 +106,10 @@ class AccountAdmin(InBookAdmin):
     search_help_text = "The beginning of a code or a name"
     ordering = ("code",)
     sortable_by: ClassVar = ("code_column", "opened_at")
+
+    def get_import_resource_kwargs(self, request: HttpRequest, **_more: Any) -> dict[str, Any]:
+        """Accounts are opened in the person's name."""
+        return {"source_id": source_of(request)}
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[DjangoChangeList]:  # noqa: ARG002 - Django's signature
         """The page that knows balances."""

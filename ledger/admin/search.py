@@ -27,8 +27,9 @@ _BY_KEY = """
 """
 # The names of the metadata of the newest operations: what people call their references.
 _NAMES = """
-    SELECT DISTINCT name FROM (
-      SELECT o.metadata FROM ledger_operation o WHERE o.book_id = ANY (%s) ORDER BY o.id DESC LIMIT %s) recent
+    SELECT DISTINCT name FROM unnest(%s::int[]) book(id)
+    CROSS JOIN LATERAL (
+      SELECT o.metadata FROM ledger_operation o WHERE o.book_id = book.id ORDER BY o.id DESC LIMIT %s) recent
     CROSS JOIN LATERAL jsonb_object_keys(coalesce(recent.metadata, '{}')) name ORDER BY name LIMIT %s
 """
 # No order: the index of metadata would otherwise be left for a walk through all operations.
