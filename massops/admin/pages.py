@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from appendonly.admin import ReadOnlyAdmin
 from ledger.admin.acts import require, source_of
+from ledger.queries import source_name
 from massops import files, queries, results, uploads
 from massops.admin import acts
 from massops.admin.forms import NEW_MAPPING, DecisionForm, OpenForm, SaveForm, UploadForm
@@ -173,7 +174,7 @@ class MassOperationAdmin(ReadOnlyAdmin):
             "decision_form": DecisionForm(initial={"rows": found.rows_good}, typed_rows=typed),
             "open_form": OpenForm(),
             "problems": RowProblem.objects.filter(mass_operation=found).order_by("row", "id")[:ERRORS_PAGE_ROWS],
-            "events": found.events.order_by("id"),
+            "events": _history(found),
             "reversals": found.reversals.order_by("id"),
             "may_change": request.user.has_perm(CHANGE),
             "may_open": request.user.has_perm(CHANGE) and request.user.has_perm("accounts.add_account"),
@@ -241,6 +242,20 @@ class MassOperationAdmin(ReadOnlyAdmin):
         return TemplateResponse(
             request, template, {**self.admin_site.each_context(request), "opts": self.opts, **context}
         )
+
+
+def _history(found: MassOperation) -> list[dict[str, Any]]:
+    """Every move, with the name of who made it."""
+    return [
+        {
+            "happened_at": event.happened_at,
+            "state_from": event.state_from,
+            "state_to": event.state_to,
+            "who": source_name(event.source_id) if event.source_id else "",
+            "reason": event.reason,
+        }
+        for event in found.events.order_by("id")
+    ]
 
 
 def _state(found: MassOperation) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from massops import lifecycle, posting, work
 from massops.models import MassOperation
 from tests.massops.desk import Desk
 
-ROWS = int(os.environ.get("BILLING_HAMMER_ROWS", "2000"))
+ROWS = int(os.environ.get("BILLING_HAMMER_ROWS", "1000"))
 KILLS_MIN = 4
 WORKERS = 2
 SECONDS_MAX = 280 if ROWS < 10_000 else 1_800
