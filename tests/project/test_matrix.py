@@ -65,12 +65,27 @@ ADMINISTRATION = {
     "admin:accounts_account_correct": "ledger.add_operation",
     "admin:accounts_account_floor": "accounts.change_account",
     "admin:accounts_account_status": "accounts.change_account",
+    "admin:ledger_operation_receipt": "ledger.view_operation",
+    "admin:ledger_verification_ask": "ledger.view_verification",
+    "admin:massops_massoperation_template": "massops.view_massoperation",
+    "admin:massops_massoperation_mapping": "massops.add_massoperation",
+    "admin:massops_massoperation_status": "massops.view_massoperation",
+    "admin:massops_massoperation_errors": "massops.view_massoperation",
+    "admin:massops_massoperation_results": "massops.view_massoperation",
+    "admin:massops_massoperation_do": "massops.change_massoperation",
     "admin:ledger_operation_new": "ledger.add_operation",
     "admin:ledger_operation_correct": "ledger.add_operation",
     "admin:ledger_operation_reverse": "ledger.add_operation",
 }
+# Records that have a list and no page of one: nobody finds it.
+NO_PAGE = {f"admin:ledger_seal{record}_change" for record in ("block", "checkpoint", "quarantine")}
+ACTS_ALONE = {"admin:security_approval_decide", "admin:ledger_verification_ask"}  # these take nothing but POST
 # Their acts have addresses of their own.
-PAGES_THAT_SHOW = {"admin:accounts_account_change", "admin:ledger_operation_change"}
+PAGES_THAT_SHOW = {
+    "admin:accounts_account_change",
+    "admin:ledger_operation_change",
+    "admin:massops_massoperation_change",
+}
 OF_A_MODEL = re.compile(r"admin:(\w+?)_(changelist|add|change|delete|history)")
 MODEL_VERBS = {"changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete"}
 ROLES = ("nobody", "customer", "staff", *GROUPS, "root")
@@ -236,10 +251,15 @@ def test_nobody_does_by_post_what_they_may_not(address, name, people):
 
 
 def refused(name):
-    """How a page refuses. The history of a record that is not there leads back, whoever asks; a decision is not for looking."""
+    """How a page refuses. The history of a record that is not there leads back, whoever asks."""
     if name.endswith("_history"):
         return {403, 302}
-    return {403, 405} if name == "admin:security_approval_decide" else {403}
+    if name in NO_PAGE:
+        return {404}
+    if name in ACTS_ALONE:
+        return {403, 405}
+    # It looks for the record first: one that is not there is not there, whoever asks.
+    return {403, 404} if name == "admin:massops_massoperation_do" else {403}
 
 
 def forbids(name):
