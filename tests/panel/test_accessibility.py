@@ -38,6 +38,7 @@ def places() -> dict[str, str]:
         ("rent", "anna -70.00, bank 70.00", "accepted"),
     )
     page.aggregate()
+    page.seal()
     return {
         "book": Book.objects.get(id=page.book_id).name,
         "account": str(page.id("anna")),
