@@ -39,6 +39,7 @@ RATIOS = {
         "http.single_per_s.merged.spread.64c",
         1.0,
     ),
+    "ratio.writers_with_sealer": ("seal.writers_per_s.with_sealer", "seal.writers_per_s.without_sealer", 1.0),
     "ratio.hot_over_update_in_place": (f"{POST}.{HOT}", f"{PEER}.{HOT}", 1.0),
     "ratio.hot_over_update_in_place.flush_1ms": (f"{POST}.{HOT}{SLOW}", f"{PEER}.{HOT}{SLOW}", 1.0),
     "ratio.gate_over_exclusive_lock": (f"{RICH}.{HOT}", f"{LOCK}.{HOT}", 1.0),
