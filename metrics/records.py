@@ -78,7 +78,7 @@ def stored() -> list[Stored]:
     for size in sizes():
         by_table[size.table].append(size)
     found = []
-    for repository, tables in TABLES.items():
+    for repository, tables in sorted(TABLES.items()):
         estimate = Records(repository, "", sum(size.rows for size in by_table[tables[0]]), False)  # noqa: FBT003 - a field
         partitions = {size.partition: size.bytes for table in tables for size in by_table[table]}
         if partitions:
