@@ -63,6 +63,10 @@ ADMINISTRATION = {
     "admin:accounts_account_suggest": "accounts.view_account",
     "admin:accounts_account_export": "accounts.view_account",
     "admin:accounts_account_correct": "ledger.add_operation",
+    "admin:accounts_account_import": "accounts.add_account",
+    "admin:accounts_account_process_import": "accounts.add_account",
+    "admin:accounts_unit_import": "accounts.add_unit",
+    "admin:accounts_unit_process_import": "accounts.add_unit",
     "admin:accounts_account_floor": "accounts.change_account",
     "admin:accounts_account_status": "accounts.change_account",
     "admin:ledger_operation_receipt": "ledger.view_operation",
@@ -79,7 +83,12 @@ ADMINISTRATION = {
 }
 # Records that have a list and no page of one: nobody finds it.
 NO_PAGE = {f"admin:ledger_seal{record}_change" for record in ("block", "checkpoint", "quarantine")}
-ACTS_ALONE = {"admin:security_approval_decide", "admin:ledger_verification_ask"}  # these take nothing but POST
+ACTS_ALONE = {  # these take nothing but POST
+    "admin:security_approval_decide",
+    "admin:ledger_verification_ask",
+    "admin:accounts_account_process_import",
+    "admin:accounts_unit_process_import",
+}
 # Their acts have addresses of their own.
 PAGES_THAT_SHOW = {
     "admin:accounts_account_change",
