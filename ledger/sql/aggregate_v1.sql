@@ -10,7 +10,7 @@ $$;
 -- Inputs:    book; a safe value (whatever it is, no step goes beyond the newest closed mark); how many ids one step may cover; the tail from which an account gets a snapshot.
 -- Invariant: I10, a snapshot equals the sum of its account's entries up to its mark; turnover equals the entries up to the progress.
 --            Both follow from I9: no row at or below the mark can still appear. Progress moves in the same transaction, so a step
---            happens once, and so does the counting of its records (I30); two aggregators exclude each other by the row lock on progress.
+--            happens once, and so does the counting of its records (I60); two aggregators exclude each other by the row lock on progress.
 -- Cost:      one range scan of the new entries, two index probes for each account touched.
 CREATE FUNCTION public.ledger_aggregate_v1(p_book integer, p_safe bigint, p_step bigint DEFAULT 100000, p_tail bigint DEFAULT 64)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

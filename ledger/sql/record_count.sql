@@ -15,7 +15,7 @@ CREATE TABLE public.ledger_record_count (
 -- ledger_count_records_v1: counts what became safe since the last run: operations, their keys, accounts and changes of accounts of one
 -- book, and marks. Entries, snapshots and days of turnover are counted by ledger_aggregate_v1, which reads or writes them anyway.
 -- Inputs:    book; how many ids one step may cover. Must be alone in its transaction.
--- Invariant: I30, a record is counted once, and only when no record at or below the same id can still appear. Operations: the newest
+-- Invariant: I60, a record is counted once, and only when no record at or below the same id can still appear. Operations: the newest
 --            closed mark (I9). Accounts and their changes: a mark of their own, taken here before this transaction has an id of its own and
 --            used by a later run (I5 holds for both). Marks: their ids are drawn and committed under one lock. Two runs exclude
 --            each other by the row locks.

@@ -1,5 +1,5 @@
 -- How many counts of a book's records differ from the tables, up to where they are counted. Input: book. It is 0, or there is a defect.
--- Invariant: I30; one snapshot for counts and tables. Cost: reads the book once.
+-- Invariant: I60; one snapshot for counts and tables. Cost: reads the book once.
 SELECT count(*) FROM ledger_record_count c
 WHERE c.book_id IN (0, %(book)s) AND c.records <> CASE c.repository
   WHEN 'operations' THEN (SELECT count(*) FROM ledger_operation o WHERE o.book_id = c.book_id AND o.id <= c.upto)
