@@ -12,7 +12,7 @@ from tests.api.calls import Api, adds, refusal
 from tests.api.declared import document
 from tests.security.actors import new_actor
 
-SCOPES = ["accounts:read", "accounts:write", "operations:read", "operations:write"]
+SCOPES = ["accounts:read", "accounts:write", "operations:read", "operations:write", "mass:read", "mass:write"]
 CALLS = [
     ("GET", "/accounts", "accounts:read"),
     ("POST", "/accounts", "accounts:write"),
@@ -33,6 +33,18 @@ CALLS = [
     ("GET", "/entries/1", "operations:read"),
     ("GET", "/messages", "operations:read"),
     ("POST", "/batches", "operations:write"),
+    ("GET", "/mass-operations", "mass:read"),
+    ("POST", "/mass-operations", "mass:write"),
+    ("GET", "/mass-operations/template.csv", "mass:read"),
+    ("GET", "/mass-operations/1", "mass:read"),
+    ("GET", "/mass-operations/1/errors.csv", "mass:read"),
+    ("GET", "/mass-operations/1/results.csv", "mass:read"),
+    ("POST", "/mass-operations/1/check", "mass:write"),
+    ("POST", "/mass-operations/1/decision", "mass:write"),
+    ("POST", "/mass-operations/1/pause", "mass:write"),
+    ("POST", "/mass-operations/1/resume", "mass:write"),
+    ("POST", "/mass-operations/1/cancel", "mass:write"),
+    ("POST", "/mass-operations/1/reversal", "mass:write"),
 ]
 
 
@@ -64,7 +76,7 @@ def test_every_call_stands_in_the_table_above(shared_api):
         for method in item
         if path.startswith("/api/v1") and "/books/" not in path
     }
-    filled = {("{code}", "cash"), ("{operation}", "1"), ("{entry}", "1")}
+    filled = {("{code}", "cash"), ("{mass_operation}", "1"), ("{operation}", "1"), ("{entry}", "1")}
     for name, value in filled:
         declared = {(method, path.replace(name, value)) for method, path in declared}
 

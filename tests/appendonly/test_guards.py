@@ -26,6 +26,11 @@ GUARDED = {
     "ledger_seal_quarantine": ALL,
     "ledger_snapshot": ALL - {"DELETE"},  # an auxiliary aggregate: a rebuild forgets and makes them anew
     "ledger_verification": ALL,
+    "massops_chunk": ALL
+    - {"DELETE"},  # pieces of an upload that broke off go again; those of a file never, by a trigger
+    "massops_event": ALL,
+    "massops_file": ALL,
+    "massops_massoperation": ALL - {"UPDATE"},  # it moves along its arrows only: a trigger of its own
     "security_access_record": ALL,
     "security_approval": ALL,
     "security_approval_decision": ALL,
@@ -34,13 +39,24 @@ GUARDED = {
     "security_staff_source": ALL,
 }
 UNGUARDED = {
+    "ledger_day_spent": "what grants have let through on a day, counted by the posting function",
     "ledger_inbox": "a queue: a message leaves it in the transaction that records it",
     "ledger_open_mark": "marks that are not safe yet are forgotten",
     "ledger_progress": "one row a book, moved on by the aggregator",
     "ledger_record_count": "an auxiliary aggregate, added to by the aggregator",
     "ledger_turnover": "an auxiliary aggregate, added to by the aggregator",
 }
-INSERTED_BY_DJANGO = {"accounts_book", "accounts_unit", "security_source", "security_staff_source"}
+INSERTED_BY_DJANGO = {
+    "accounts_book",
+    "accounts_unit",
+    "massops_chunk",
+    "massops_file",
+    "massops_massoperation",
+    "security_source",
+    "security_staff_source",
+}
+# Their triggers say which changes there are, see massops/sql/mass_operation.sql and its tests.
+MOVED_BY_DJANGO = {"massops_chunk", "massops_massoperation"}
 STATEMENTS = {
     "INSERT": "INSERT INTO {table} ({column}) SELECT {column} FROM {table} LIMIT 0",
     "UPDATE": "UPDATE {table} SET {column} = {column}",
@@ -97,7 +113,7 @@ def test_it_refuses_a_superuser_who_plays_replica(
 
 
 @pytest.mark.parametrize("triggers", ["enabled", "disabled"])
-@pytest.mark.parametrize("table", [*GUARDED, *UNGUARDED])
+@pytest.mark.parametrize("table", sorted((GUARDED.keys() | UNGUARDED.keys()) - MOVED_BY_DJANGO))
 def test_it_gives_the_runtime_role_no_right_to_change_anything(
     table: str, triggers: str, superuser_connection: psycopg.Connection
 ) -> None:
