@@ -239,6 +239,7 @@ SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # its middleware is there, left out for 
 # Last, so that people's passwords never get it; see security/hashers.py.
 PASSWORD_HASHERS = [*PASSWORD_HASHERS, "security.hashers.ClientSecretHasher"]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 OAUTH2_PROVIDER_APPLICATION_MODEL = "security.Client"
 OAUTH2_PROVIDER = {
     "SCOPES": {

@@ -153,7 +153,9 @@ def chromium() -> str | None:
 def _sweep() -> None:
     """Stop the servers of runs that were killed: their folder names the process that no longer lives."""
     for state in Path(tempfile.gettempdir()).glob(f"{STATE_PREFIX}*-*"):
-        with suppress(ValueError, PermissionError, embedded.EmbeddedError):
+        with suppress(
+            ValueError, PermissionError, FileNotFoundError, embedded.EmbeddedError
+        ):  # another run may sweep too
             if not psutil.pid_exists(int(state.name.removeprefix(STATE_PREFIX).split("-")[0])):
                 stop(state)
 

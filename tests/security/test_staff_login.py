@@ -31,6 +31,14 @@ def test_a_password_is_enough_where_no_second_factor_is_required():
     assert anna.is_in()
 
 
+def test_who_opens_the_log_in_itself_comes_to_the_first_page():
+    anna = Person("anna")
+
+    answer = anna.browser.post("/admin/login/", {"username": anna.name, "password": PASSWORD, "code": ""})
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
 def test_who_has_an_authenticator_needs_its_code_everywhere():
     anna = Person("anna", "auditor")
     codes = anna.enrol()
