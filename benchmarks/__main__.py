@@ -11,7 +11,19 @@ from datetime import UTC, datetime
 
 import psutil
 
-from benchmarks import batches, growth, hordak, http, instruments, limits, posting, seal, security, servers
+from benchmarks import (
+    batches,
+    growth,
+    hordak,
+    http,
+    instruments,
+    limits,
+    massops,
+    posting,
+    seal,
+    security,
+    servers,
+)
 from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.report import report
 from billing_project.embedded import EmbeddedError
@@ -80,6 +92,7 @@ def all_cases(system: servers.System, smallest: int, largest: int) -> list[Case]
         *security.cases(system),
         *seal.cases(system),
         *hordak.cases(system),
+        *massops.cases(system),
         *growth.cases(system, smallest=smallest, largest=largest),
     ]
 
