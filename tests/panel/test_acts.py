@@ -43,11 +43,6 @@ def controller() -> Colleague:
 
 
 @pytest.fixture
-def administrator() -> Colleague:
-    return Colleague("administrator")
-
-
-@pytest.fixture
 def unlimited():
     """No second person for any amount of euros."""
     kinds = ("correction", "reversal", "floor")
@@ -190,44 +185,44 @@ def test_without_a_threshold_a_second_person_approves_what_the_first_asked_for(o
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 
-def test_an_account_is_frozen_opened_and_closed_with_a_reason(administrator, page):
+def test_an_account_is_frozen_opened_and_closed_with_a_reason(operator, page):
     address = f"accounts/account/{page.id('points')}/status"
 
     for act, status in (("freeze", "frozen"), ("unfreeze", "open"), ("close", "closed")):
-        administrator.send(f"{address}/{act}/", reason=f"to {act}")
+        operator.send(f"{address}/{act}/", reason=f"to {act}")
         assert page.account("points").status == status
 
     changes = AccountChange.objects.filter(book_id=page.book_id, account_id=page.id("points")).order_by("-id")
-    assert (changes[0].reason, changes[0].source_id) == ("to close", administrator.source)
+    assert (changes[0].reason, changes[0].source_id) == ("to close", operator.source)
 
 
-def test_an_account_with_a_balance_is_not_closed(administrator, page):
-    answer = administrator.send(f"accounts/account/{page.id('anna')}/status/close/")
+def test_an_account_with_a_balance_is_not_closed(operator, page):
+    answer = operator.send(f"accounts/account/{page.id('anna')}/status/close/")
 
     assert errors(answer) == ["Only an account with a balance of zero can be closed."]
     assert page.account("anna").status == "open"
 
 
 @pytest.mark.parametrize(("floor", "minor"), [("-50.00", -5000), ("0", 0), ("", None)])
-def test_a_floor_is_changed_in_the_unit_s_scale(administrator, page, floor, minor):
+def test_a_floor_is_changed_in_the_unit_s_scale(operator, page, floor, minor):
     # No floor has no amount: only a threshold for all units, left empty, lets it pass without a second person.
     threshold = ApprovalThreshold.objects.create(kind="floor", unit="", above_minor=None)
 
-    administrator.send(f"accounts/account/{page.id('bank')}/floor/", floor=floor)
+    operator.send(f"accounts/account/{page.id('bank')}/floor/", floor=floor)
 
     threshold.delete()
     assert Account.objects.get(book_id=page.book_id, code="bank").floor == minor
 
 
-def test_a_lower_floor_waits_for_a_second_person_above_the_threshold(administrator, controller, page):
+def test_a_lower_floor_waits_for_a_second_person_above_the_threshold(operator, controller, page):
     threshold = ApprovalThreshold.objects.create(kind="floor", unit="EUR", above_minor=10_000)
     address = f"accounts/account/{page.id('anna')}/floor/"
 
-    administrator.send(address, floor="-100.00")
+    operator.send(address, floor="-100.00")
     assert page.account("anna").floor == -10_000
-    administrator.send(address, floor="-200.01")
+    operator.send(address, floor="-200.01")
     assert page.account("anna").floor == -10_000
-    approval = Approval.objects.filter(requested_by=administrator.source).latest("id")
+    approval = Approval.objects.filter(requested_by=operator.source).latest("id")
     controller.browser.post(f"/admin/security/approval/{approval.id}/decide/", {"decision": "approved", "reason": "ok"})
 
     threshold.delete()
@@ -235,8 +230,8 @@ def test_a_lower_floor_waits_for_a_second_person_above_the_threshold(administrat
 
 
 @pytest.mark.parametrize("floor", ["1,00", "1.001", "x", "1e3"])
-def test_a_floor_that_is_no_amount_is_refused_in_the_form(administrator, page, floor):
-    answer = administrator.send(f"accounts/account/{page.id('anna')}/floor/", floor=floor)
+def test_a_floor_that_is_no_amount_is_refused_in_the_form(operator, page, floor):
+    answer = operator.send(f"accounts/account/{page.id('anna')}/floor/", floor=floor)
 
     assert answer.context["form"].errors["floor"]
 
@@ -258,7 +253,7 @@ def addresses(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(
     ("group", "opened"),
-    [("auditor", []), ("controller", []), ("operator", [0, 1, 2, 3]), ("administrator", [4, 5])],
+    [("auditor", []), ("controller", []), ("operator", [0, 1, 2, 3, 4, 5]), ("administrator", [])],
 )
 def test_each_group_opens_what_it_may_do(page, group, opened):
     colleague = Colleague(group)
@@ -283,8 +278,8 @@ def test_buttons_are_shown_to_who_may_press_them(page):
 
     assert labels == {
         "auditor": [],
-        "operator": ["Post a correction"],
-        "administrator": ["Change floor", "Freeze", "Close"],
+        "operator": ["Post a correction", "Change floor", "Freeze", "Close"],
+        "administrator": [],
     }
 
 
