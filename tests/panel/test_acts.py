@@ -262,7 +262,7 @@ def test_each_group_opens_what_it_may_do(page, group, opened):
     sent = [colleague.send(address, **lines()).status_code for address in addresses(page)]
 
     assert [number for number, status in enumerate(told) if status == 200] == opened
-    assert {status for number, status in enumerate(sent) if number not in opened} == {403}
+    assert {status for number, status in enumerate(sent) if number not in opened} <= {403}
 
 
 def test_buttons_are_shown_to_who_may_press_them(page):
