@@ -106,7 +106,7 @@ def test_there_is_no_receipt_of_another_book_s_operation(api, empty_api):
 def test_a_record_that_was_changed_after_it_was_sealed_is_told(api, superuser_connection: psycopg.Connection):
     operation = api.operate(("cash", "1")).json()["id"]
     seal(api)
-    superuser_connection.execute("ALTER TABLE ledger_operation DISABLE TRIGGER USER")
+    superuser_connection.execute("ALTER TABLE ledger_operation DISABLE TRIGGER appendonly_update")
     superuser_connection.execute("UPDATE ledger_operation SET key = key || '!' WHERE id = %s", (operation,))
     superuser_connection.execute("ALTER TABLE ledger_operation ENABLE ALWAYS TRIGGER appendonly_update")
 
