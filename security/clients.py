@@ -1,4 +1,4 @@
-"""The acts on OAuth2 clients: create, change, rotate the secret, revoke.
+"""The acts on OAuth2 clients: create, change, rotate the secret, end the old one, revoke.
 
 A secret leaves this module once, as a return value; the table holds its hash. Every act makes this process forget the
 credentials it remembers, so it takes effect here at once and in the other processes within TOKEN_CACHE_SECONDS, for
@@ -134,6 +134,23 @@ def rotate_secret(*, client_id: str, now: datetime, overlap: timedelta = timedel
             _delete_tokens(client)
     CREDENTIALS.clear()
     return secret
+
+
+@observed(repository="clients", expected=(ClientRefused,))
+def end_overlap(*, client_id: str) -> None:
+    """End the old secret of a rotation before its time, with every token: which secret got a token is not known.
+
+    Raises ClientRefused for an unknown or revoked client, or one without an old secret.
+    """
+    with transaction.atomic():
+        client = _locked_client(client_id)
+        if not client.previous_secret:
+            raise ClientRefused(f"The client {client_id} has no old secret.")
+        client.previous_secret, client.previous_secret_until = "", None
+        client.save(update_fields=["previous_secret", "previous_secret_until", "updated"])
+        _delete_tokens(client)
+        _record("lost its old secret", client, "")
+    CREDENTIALS.clear()
 
 
 @observed(repository="clients", expected=(ClientRefused,))

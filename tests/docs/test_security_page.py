@@ -31,6 +31,8 @@ def test_its_commands_work(command: str, tmp_path: Path, capsys: pytest.CaptureF
         call_command("grant", "add", "--client", actor.client_id, "--action", "read")
     if "client_key revoke" in command:
         call_command("client_key", "register", actor.client_id, "2026-a", str(tmp_path / "public.pem"))
+    if "end-old-secret" in command:
+        call_command("client", "rotate", actor.client_id, "--overlap-hours", "24")
     grant = Grant.objects.filter(client__client_id=actor.client_id).values_list("id", flat=True).first()
     meant = {
         "CLIENT_ID": actor.client_id,
@@ -48,7 +50,7 @@ def test_there_are_commands_for_everything_that_it_tells() -> None:
     told = {" ".join(shlex.split(command)[2:4]) for command in COMMANDS}
 
     assert told == {
-        *(f"client {act}" for act in ("create", "list", "change", "rotate", "revoke")),
+        *(f"client {act}" for act in ("create", "list", "change", "rotate", "end-old-secret", "revoke")),
         *(f"grant {act}" for act in ("add", "list", "remove")),
         *(f"client_key {act}" for act in ("register", "revoke")),
     }

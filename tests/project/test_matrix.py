@@ -59,6 +59,9 @@ ADMINISTRATION = {
     "admin_tile": STAFF,  # each tile names its permission
     "admin:auth_user_password_change": "auth.change_user",
     "admin:security_accessrecord_export": "security.view_accessrecord",
+    "admin:security_client_rotate": "security.change_client",
+    "admin:security_client_end_old_secret": "security.change_client",
+    "admin:security_client_revoke_now": "security.change_client",
     "admin:security_approval_decide": "security.view_approval",  # deciding itself: security.decide_approval
     "admin:accounts_account_suggest": "accounts.view_account",
     "admin:accounts_account_export": "accounts.view_account",

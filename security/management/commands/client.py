@@ -15,6 +15,7 @@ from security.clients import (
     change_client,
     client_of,
     create_client,
+    end_overlap,
     revoke_client,
     rotate_secret,
 )
@@ -48,6 +49,8 @@ class Command(BaseCommand):
             metavar="HOURS",
             help="how long the old secret and its tokens go on; default: they end now",
         )
+        end = acts.add_parser("end-old-secret", help="end the old secret of a rotation now, with all tokens")
+        end.add_argument("client_id", metavar="CLIENT_ID")
         revoke = acts.add_parser("revoke", help="end a client for ever, with its tokens")
         revoke.add_argument("client_id", metavar="CLIENT_ID")
         for act in acts.choices.values():
@@ -56,7 +59,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, act: str, as_json: bool, **options: Any) -> None:
         """Dispatch to the act; a refusal becomes one sentence on standard error and exit code 1."""
         try:
-            rows = getattr(self, f"_{act}")(**options)
+            rows = getattr(self, f"_{act.replace('-', '_')}")(**options)
         except ClientRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         if as_json:
@@ -109,6 +112,10 @@ class Command(BaseCommand):
                 "client_secret": rotate_secret(client_id=client_id, now=timezone.now(), overlap=overlap),
             }
         ]
+
+    def _end_old_secret(self, *, client_id: str, **_options: Any) -> list[dict[str, str]]:
+        end_overlap(client_id=client_id)
+        return [{"client_id": client_id, "old_secret": "ended"}]
 
     def _revoke(self, *, client_id: str, **_options: Any) -> list[dict[str, str]]:
         now = timezone.now()
