@@ -36,8 +36,8 @@ class BookFilter(admin.SimpleListFilter):
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
         """The books, oldest first."""
-        self._books = list(Book.objects.order_by("id").values_list("id", "name")[:BOOKS_OFFERED_MAX])
-        return [(name, name) for _, name in self._books]
+        self._names = list(Book.objects.order_by("id").values_list("name", flat=True)[:BOOKS_OFFERED_MAX])
+        return [(name, name) for name in self._names]
 
     def has_output(self) -> bool:
         """Always, because it is this filter that names the book."""
@@ -45,16 +45,16 @@ class BookFilter(admin.SimpleListFilter):
 
     def value(self) -> str | None:
         """The chosen book, or the first."""
-        return super().value() or (self._books[0][1] if self._books else None)
+        return super().value() or (self._names[0] if self._names else None)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """The books, without "all"."""
         yield from list(super().choices(changelist))[1:]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of the book; no rows for a name that is none."""
-        ids = [number for number, name in self._books if name == self.value()]
-        return queryset.filter(book_id=ids[0]) if ids else queryset.none()
+        """The rows of the book, also of one that is not offered; no rows for a name that is none."""
+        book_id = Book.objects.filter(name=self.value()).values_list("id", flat=True).first()
+        return queryset.none() if book_id is None else queryset.filter(book_id=book_id)
 
 
 class InBookAdmin(ReadOnlyAdmin):

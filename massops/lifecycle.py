@@ -120,10 +120,10 @@ def claim(*, owner: uuid.UUID) -> int | None:
 
 
 @observed(repository="mass_operations", expected=(LeaseLost,))
-def renew(*, mass_operation_id: int, owner: uuid.UUID, seconds: float = LEASE_SECONDS) -> tuple[str, str]:
-    """Keep the lease for so long from now; return the state and what was asked meanwhile. Raises LeaseLost."""
+def renew(*, mass_operation_id: int, owner: uuid.UUID, seconds: float | None = None) -> tuple[str, str]:
+    """Keep the lease for so long (else LEASE_SECONDS); return the state and what was asked meanwhile. Raises LeaseLost."""
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, (seconds, mass_operation_id, owner))
+        cursor.execute(_RENEW, (LEASE_SECONDS if seconds is None else seconds, mass_operation_id, owner))
         row = cursor.fetchone()
     if row is None:
         raise LeaseLost

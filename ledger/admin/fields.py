@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
+from accounts.limits import ID_DIGITS_MAX
 from security.models import Source
 
 SOURCES_OFFERED_MAX = 200
@@ -38,10 +39,12 @@ def choice_field(label: str, *choices: tuple[str, str]) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, required=False, choices=choices, widget=widget)
 
 
-def sources() -> list[tuple[str, str]]:
-    """The sources to choose from, and any."""
-    rows = Source.objects.order_by("name", "id").values_list("id", "name")[:SOURCES_OFFERED_MAX]
-    return [("", "any"), *((str(number), name) for number, name in rows)]
+def sources(chosen: str) -> list[tuple[str, str]]:
+    """The sources to choose from, and any; the chosen one is among them however many there are."""
+    rows = dict(Source.objects.order_by("name", "id").values_list("id", "name")[:SOURCES_OFFERED_MAX])
+    if chosen.isascii() and chosen.isdecimal() and len(chosen) <= ID_DIGITS_MAX:
+        rows |= dict(Source.objects.filter(id=int(chosen)).values_list("id", "name"))
+    return [("", "any"), *((str(number), name) for number, name in rows.items())]
 
 
 class ReferenceField(forms.CharField):

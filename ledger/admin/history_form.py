@@ -27,7 +27,7 @@ class HistoryForm(forms.Form):
     def __init__(self, data: Any, *, exponent: int) -> None:
         super().__init__(data, auto_id="filter_%s")
         self._exponent = exponent
-        self.fields["source"].choices = sources()  # type: ignore[attr-defined]
+        self.fields["source"].choices = sources(self.data.get("source", ""))  # type: ignore[attr-defined]
 
     @property
     def chosen(self) -> bool:

@@ -35,7 +35,7 @@ class OperationForm(forms.Form):
         super().__init__(data, auto_id="filter_%s")
         self._books = {name: number for number, name in books}
         self.fields["book"].choices = [(name, name) for _, name in books]  # type: ignore[attr-defined]
-        self.fields["source"].choices = sources()  # type: ignore[attr-defined]
+        self.fields["source"].choices = sources(self.data.get("source", ""))  # type: ignore[attr-defined]
         self.book_id = books[0][0]
         if len(books) == 1:
             del self.fields["book"]

@@ -28,8 +28,10 @@ class _ListedAdmin(InBookAdmin):
     list_before_template = "panel/_chains.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The list, below where the chains stand."""
-        chains = {"chains": status.chains(), "holder": status.holder(), "run": runs.newest()}
+        """The list, below where the book's chain stands."""
+        every = status.chains()
+        chosen = [chain for chain in every if chain.book == request.GET.get("book")]
+        chains = {"chains": chosen or every, "holder": status.holder(), "run": runs.newest()}
         response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **chains})
         return response
 

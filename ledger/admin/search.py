@@ -25,12 +25,12 @@ _BY_KEY = """
     SELECT k.operation_id FROM ledger_operation_key k
     WHERE k.book_id = ANY (%s) AND k.source_id = ANY (%s) AND k.key = %s ORDER BY k.operation_id DESC LIMIT %s
 """
-# The names of the metadata of the newest operations: what people call their references.
+# The names that the metadata of the newest operations bear most often: what people call their references.
 _NAMES = """
-    SELECT DISTINCT name FROM unnest(%s::int[]) book(id)
+    SELECT name FROM unnest(%s::int[]) book(id)
     CROSS JOIN LATERAL (
       SELECT o.metadata FROM ledger_operation o WHERE o.book_id = book.id ORDER BY o.id DESC LIMIT %s) recent
-    CROSS JOIN LATERAL jsonb_object_keys(coalesce(recent.metadata, '{}')) name ORDER BY name LIMIT %s
+    CROSS JOIN LATERAL jsonb_object_keys(coalesce(recent.metadata, '{}')) name GROUP BY name ORDER BY count(*) DESC, name LIMIT %s
 """
 # No order: the index of metadata would otherwise be left for a walk through all operations.
 _BY_REFERENCE = """

@@ -20,6 +20,7 @@ from tests.massops.desk import Desk
 ROWS = int(os.environ.get("BILLING_HAMMER_ROWS", "1000"))
 KILLS_MIN = 4
 WORKERS = 2
+STILL_SECONDS_MAX = 5.0
 SECONDS_MAX = 280 if ROWS < 10_000 else 1_800
 
 
@@ -27,11 +28,10 @@ def toil() -> None:
     """A worker process: a connection of its own, small batches, short slices and leases."""
     connection.connection = None  # the parent's, which must stay open
     grid.valkey = grid._Valkey()
-    lifecycle.LEASE_SECONDS = 0.3
-    lifecycle.renew.__kwdefaults__["seconds"] = 0.3
+    lifecycle.LEASE_SECONDS = 1.0
     posting.RETRIES_MAX = 10_000
     posting.SLICE_SECONDS = 0.3
-    posting.pace.POST_ROWS = posting.pace.POST_ROWS_BESIDE_OTHERS = max(7, ROWS // 200)
+    posting.pace.POST_ROWS = posting.pace.POST_ROWS_BESIDE_OTHERS = max(25, ROWS // 200)
     posting.pace.START = posting.pace.Pace(posting.pace.POST_ROWS, 0.0, 0)
     while True:
         if not work.work():
@@ -44,13 +44,22 @@ def start_worker() -> BaseProcess:
     return worker
 
 
+def posted_some(desk: Desk, found: MassOperation, *, rows: int, ends: float) -> bool:
+    """Wait until some more rows are posted, so that kills fall into the work on a fast and on a slow machine; False at the end."""
+    now, until = desk.read(found), min(ends, time.monotonic() + STILL_SECONDS_MAX)
+    goal = now.cursor + rows
+    while now.state != "done" and now.cursor < goal and time.monotonic() < until:
+        time.sleep(0.01)
+        now = desk.read(found)
+    return now.state != "done" and time.monotonic() < ends
+
+
 def hammer(desk: Desk, found: MassOperation) -> MassOperation:
     """Kill workers until it is done; return the mass operation as it is then."""
     chance, kills, ends = random.Random(11), 0, time.monotonic() + SECONDS_MAX
     workers = [start_worker() for _ in range(WORKERS)]
     try:
-        while desk.read(found).state != "done" and time.monotonic() < ends:
-            time.sleep(0.2 + chance.random() * 0.8)
+        while posted_some(desk, found, rows=chance.randrange(1, ROWS // 8), ends=ends):
             place = chance.randrange(WORKERS)
             workers[place].kill()
             workers[place].join()

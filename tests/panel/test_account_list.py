@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts import admin
 from accounts.models import Book
 from accounts.opening import NewAccount, open_accounts
 from tests.ledger.page import Page
@@ -46,6 +47,12 @@ def test_it_shows_one_book_only(browser):
     assert codes(listed(browser, one)) == ["anna"]
     assert codes(listed(browser, other)) == ["bert"]
     assert codes(browser.get("/admin/accounts/account/", {"book": "no-such-book"})) == []
+
+
+def test_it_shows_a_book_that_is_not_among_those_offered(browser, monkeypatch):
+    monkeypatch.setattr(admin, "BOOKS_OFFERED_MAX", 0)
+
+    assert codes(listed(browser, Page.open_new("anna EUR"))) == ["anna"]
 
 
 @pytest.mark.parametrize(

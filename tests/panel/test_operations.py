@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Book
-from ledger.admin import operations_page
+from ledger.admin import fields, operations_page
 from ledger.models import Entry
 from tests.ledger.page import Page
 
@@ -66,11 +66,19 @@ def test_it_finds_operations_of_a_source(browser, page):
     assert keys(listed(browser, page, source=str(page.source_id))) == EVERYTHING[1:]
 
 
+def test_it_finds_operations_of_a_source_that_is_not_among_those_offered(browser, page, monkeypatch):
+    monkeypatch.setattr(fields, "SOURCES_OFFERED_MAX", 0)
+
+    assert keys(listed(browser, page, source=str(page.source_id))) == EVERYTHING[1:]
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
         ({"account": "nobody"}, "There is no account nobody in this book."),
         ({"outcome": "x"}, "Select a valid choice"),
+        ({"source": "999999999999999999"}, "Select a valid choice"),
+        ({"source": "x"}, "Select a valid choice"),
         ({"since": "x"}, "Enter a valid date"),
         ({"key": "\x00"}, "Null characters are not allowed."),
         ({"cursor": "x"}, "salary"),
