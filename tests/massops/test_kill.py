@@ -45,7 +45,7 @@ def start_worker() -> BaseProcess:
 
 
 def posted_some(desk: Desk, found: MassOperation, *, rows: int, ends: float) -> bool:
-    """Wait until some more rows are posted, so that kills fall into the work on a fast and on a slow machine; False at the end."""
+    """Wait until some more rows are posted, so that kills fall into the work at every speed; False at the end."""
     now, until = desk.read(found), min(ends, time.monotonic() + STILL_SECONDS_MAX)
     goal = now.cursor + rows
     while now.state != "done" and now.cursor < goal and time.monotonic() < until:
