@@ -62,6 +62,8 @@ def main() -> int:
         with servers.system() as system:
             print(f"servers ready ({_since(started_at):.0f} s)", file=sys.stderr)
             cases = [case for case in all_cases(system, smallest, largest) if _chosen(case, options)]
+            if not cases:
+                parser.error(f"no case begins with {options.only!r}{' in a quick run' if options.quick else ''}")
             print(f"{len(cases)} cases ready ({_since(started_at):.0f} s)", file=sys.stderr)
             found = [repetition(system, cases, seconds, number) for number in range(repetitions)]
             facts = {

@@ -7,6 +7,7 @@ microseconds (README, "The load generator"). Every answer is checked: a figure n
 
 import select
 import socket
+import statistics
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,42 @@ def run(
     finally:
         for lane in lanes.values():
             lane.socket.close()
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One side of a comparison: where its requests go, and what each answer must be."""
+
+    port: int
+    requests: Iterator[bytes]
+    status: HTTPStatus
+
+
+def alternate(streams: dict[str, Stream], *, seconds: float) -> dict[str, float]:
+    """Send one request of each stream in turn, forwards and backwards, on a connection each; return median latencies in ms.
+
+    Only one request is in flight, and neighbours are milliseconds apart: what a drift of the machine does to one side it
+    does to all, so small differences show that rates of seconds would hide.
+    """
+    lanes = {name: _Lane(stream.port) for name, stream in streams.items()}
+    answers = {name: _Answer(stream.status, bool) for name, stream in streams.items()}
+    found: dict[str, list[float]] = {name: [] for name in streams}
+    order = list(streams)
+    try:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            for name in order:
+                lane = lanes[name]
+                lane.send(next(streams[name].requests))
+                while (body := lane.receive()) is None:
+                    pass
+                found[name].append(time.perf_counter() - lane.sent_at)
+                answers[name].verify(lane.received, body)
+            order.reverse()
+    finally:
+        for lane in lanes.values():
+            lane.socket.close()
+    return {name: 1000 * statistics.median(latencies) for name, latencies in found.items()}
 
 
 @dataclass(frozen=True)

@@ -65,22 +65,15 @@ RATIOS = {
         "http.single_per_s.direct.spread.64c",
         1.0,
     ),
-    "ratio.metrics_on_over_off.single": ("metrics.single_per_s.on", "metrics.single_per_s.off", 1.0),
-    "ratio.metrics_on_over_off.batch": ("metrics.batch1000_per_s.on", "metrics.batch1000_per_s.off", 1.0),
-    "ratio.grants_over_none.single": (
-        "security.single_per_s.10_grants.32c",
-        "security.single_per_s.no_grants.32c",
-        1.0,
-    ),
-    "ratio.grants_over_none.batch": ("security.batch1000_per_s.10_grants", "security.batch1000_per_s.no_grants", 1.0),
-    "ratio.day_limit_over_none.single": (
-        "security.single_per_s.10_grants_day_limit.1c",
-        "security.single_per_s.no_grants.1c",
-        1.0,
-    ),
-    "ratio.day_limit_over_none.batch": (
-        "security.batch1000_per_s.10_grants_day_limit",
-        "security.batch1000_per_s.no_grants",
+    # Latencies: 1.02 means that it costs 2 %.
+    "ratio.cost_of_metrics.single": ("metrics.single_ms.on", "metrics.single_ms.off", 1.0),
+    "ratio.cost_of_metrics.batch": ("metrics.batch1000_ms.on", "metrics.batch1000_ms.off", 1.0),
+    "ratio.cost_of_grants.single": ("security.single_ms.10_grants", "security.single_ms.no_grants", 1.0),
+    "ratio.cost_of_grants.batch": ("security.batch1000_ms.10_grants", "security.batch1000_ms.no_grants", 1.0),
+    "ratio.cost_of_day_limit.single": ("security.single_ms.10_grants_day_limit", "security.single_ms.no_grants", 1.0),
+    "ratio.cost_of_day_limit.batch": (
+        "security.batch1000_ms.10_grants_day_limit",
+        "security.batch1000_ms.no_grants",
         1.0,
     ),
     "ratio.http_batch_over_post": ("http.batch1000_per_s", "post.batch1000_per_s.spread.1c", 1.0),

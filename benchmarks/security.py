@@ -1,28 +1,28 @@
 """What authorization costs: the same requests by clients without grants, with ten grants, and with ten grants and a sum per day.
 
-They take turns in short slices, forwards and backwards, so that a drift of the machine meets all alike. The workers are
-`direct`, without group commit, so that each request pays for its own check. Postings under a sum per day wait for each other,
-so that client's rate is told for one connection too.
+They alternate request by request. The workers are `direct`, without group commit, so that each request pays for its own check.
+Postings under a sum per day wait for each other, so those clients' rates at many connections are measured too.
 """
 
 import itertools
 import json
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 
 import httpx
 
 from benchmarks import http_load
 from benchmarks.cases import Case, Figures
-from benchmarks.http import BATCH_OPERATIONS, Calls
+from benchmarks.http import Calls
+from benchmarks.http_load import Stream
 from benchmarks.servers import SCOPES, System, manage
 
 SLICES = 6
 SLICE_WARM_UP_SECONDS = 0.3
-# Batches are few a second, so a slice of them must be longer.
-BATCH_SLICE_SECONDS_LEAST = 2.0
-SINGLE_CONNECTIONS, BATCH_CONNECTIONS = 32, 1
+SINGLE_CONNECTIONS = 32
+# How many times the seconds of a measurement the three clients alternate.
+TURNS = 12
 # The accounts of the benchmark are bench:N; each grant but the last is for some that it does not use.
 PREFIXES = [*(f"other:{number}:" for number in range(9)), "bench:"]
 DAY_MAX = "1000000000000"
@@ -40,29 +40,35 @@ def cases(system: System) -> list[Case]:
     def calls(token: str) -> Calls:
         return Calls(token=token, run=f"security-{next(runs)}")
 
-    def single(connections: int) -> Callable[[float], Figures]:
-        def measure(seconds: float) -> Figures:
-            rates = _in_turns(
-                tokens,
-                lambda token: _rate(
-                    system, calls(token).single(hot=False), connections, seconds / 2, HTTPStatus.CREATED
-                ),
-            )
-            return {f"security.single_per_s.{name}.{connections}c": rate for name, rate in rates.items()}
-
-        return measure
-
-    def batch(seconds: float) -> Figures:
-        length = max(seconds, BATCH_SLICE_SECONDS_LEAST)
-        rates = _in_turns(
-            tokens, lambda token: _rate(system, calls(token).batch(), BATCH_CONNECTIONS, length, HTTPStatus.OK)
+    def alternate(seconds: float) -> Figures:
+        single = http_load.alternate(
+            {
+                name: Stream(system.direct.port, calls(token).single(hot=False), HTTPStatus.CREATED)
+                for name, token in tokens.items()
+            },
+            seconds=TURNS * seconds,
         )
-        return {f"security.batch1000_per_s.{name}": rate * BATCH_OPERATIONS for name, rate in rates.items()}
+        batch = http_load.alternate(
+            {name: Stream(system.direct.port, calls(token).batch(), HTTPStatus.OK) for name, token in tokens.items()},
+            seconds=TURNS * seconds,
+        )
+        return {f"security.single_ms.{name}": value for name, value in single.items()} | {
+            f"security.batch1000_ms.{name}": value for name, value in batch.items()
+        }
+
+    def many(seconds: float) -> Figures:
+        found: dict[str, list[float]] = {name: [] for name in tokens}
+        for number in range(SLICES):
+            for name in tokens if number % 2 == 0 else reversed(tokens):
+                found[name].append(_rate(system, calls(tokens[name]).single(hot=False), seconds / 2))
+        return {
+            f"security.single_per_s.{name}.{SINGLE_CONNECTIONS}c": statistics.median(rates)
+            for name, rates in found.items()
+        }
 
     return [
-        Case("security.single.1c", single(1), long=True),
-        Case("security.single.32c", single(SINGLE_CONNECTIONS), long=True),
-        Case("security.batch1000", batch, long=True),
+        Case(f"security.single.{SINGLE_CONNECTIONS}c", many, long=True),
+        Case("security.cost", alternate, long=True),
     ]
 
 
@@ -80,21 +86,12 @@ def _token(system: System, name: str, limits: list[str]) -> str:
     return str(response.raise_for_status().json()["access_token"])
 
 
-def _in_turns(tokens: dict[str, str], rate: Callable[[str], float]) -> Figures:
-    """Return the median rate of each client over all slices."""
-    found: dict[str, list[float]] = {name: [] for name in tokens}
-    for number in range(SLICES):
-        for name in tokens if number % 2 == 0 else reversed(tokens):
-            found[name].append(rate(tokens[name]))
-    return {name: statistics.median(rates) for name, rates in found.items()}
-
-
-def _rate(system: System, requests: Iterator[bytes], connections: int, seconds: float, status: HTTPStatus) -> float:
+def _rate(system: System, requests: Iterator[bytes], seconds: float) -> float:
     return http_load.run(
         port=system.direct.port,
-        connections=connections,
+        connections=SINGLE_CONNECTIONS,
         seconds=seconds,
         warm_up_seconds=SLICE_WARM_UP_SECONDS,
         requests=requests,
-        status=status,
+        status=HTTPStatus.CREATED,
     ).per_second

@@ -14,6 +14,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "ledger-heads": {"task": "ledger.tasks.distribute_heads", "schedule": 2.0, "options": {"expires": 2}},
     # Everything is re-read within a day, in parts.
     "ledger-verify": {"task": "ledger.tasks.verify", "schedule": 600.0, "options": {"expires": 600}},
+    # Some cached balances a minute are compared with the ledger; a difference is a defect, so soon is soon enough.
+    "ledger-grid-check": {"task": "ledger.tasks.check_grid", "schedule": 60.0, "options": {"expires": 60}},
     # The bell of the inbox, in case that a web process could not ring it.
     "ledger-inbox": {"task": "ledger.tasks.drain_inbox", "schedule": 1.0, "options": {"expires": 1}},
     # There are always two partitions ahead; hours would do.

@@ -18,11 +18,12 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from ledger.limits import GRID_ENTRIES_MAX, GRID_PAUSE_SECONDS, GRID_SECONDS_MAX, GRID_TIMEOUT_SECONDS
+from ledger.limits import GRID_CHECK_KEYS, GRID_ENTRIES_MAX, GRID_PAUSE_SECONDS, GRID_SECONDS_MAX, GRID_TIMEOUT_SECONDS
 from metrics.repository import observed
 
 logger = logging.getLogger(__name__)
 _LUA = Path(__file__).parent / "lua"
+_REPEATED = "repeated"
 _TELL_ROWS_MAX = 500  # one script call blocks Valkey for well under a millisecond
 _REPEAT = "SELECT id, account_id, amount::text FROM ledger_entry WHERE book_id = %s AND id > %s AND id <= %s ORDER BY id LIMIT %s"
 _REPEAT_ROWS_MAX = 20_000  # one run's share; more follows in the next, a second later
@@ -128,6 +129,33 @@ def tell(*, book_id: int, entries: Sequence[tuple[int, int, int]]) -> bool:
 
 
 @observed(repository="grid")
+def some_accounts(*, cursor: int) -> tuple[int, list[tuple[int, int]]]:
+    """Return the cursor that goes on, 0 at the end, and the next few (book id, account id) that have a hash.
+
+    Begins at 0. 0 and nothing where the grid is away.
+    """
+    start = _prefix("")
+    try:
+        following, keys = valkey.client().scan(cursor, match=f"{start}*", count=GRID_CHECK_KEYS)
+    except redis.RedisError as error:
+        valkey.rest(error)
+        return 0, []
+    names = [key.decode().removeprefix(start).split(":") for key in keys]
+    return int(following), [(int(book), int(account)) for book, account in names if account != _REPEATED]
+
+
+@observed(repository="grid")
+def repeated(*, book_id: int) -> int | None:
+    """Return the entry id up to which the grid was told everything once more; None where it does not know."""
+    try:
+        entry = valkey.client().hget(_repeated_key(book_id), "entry")
+    except redis.RedisError as error:
+        valkey.rest(error)
+        return None
+    return None if entry is None else int(entry)
+
+
+@observed(repository="grid")
 def forget(*, book_id: int, account_id: int) -> None:
     """Drop one account's hash, after a change of its floor."""
     try:
@@ -158,13 +186,13 @@ def repeat(*, book_id: int, safe: int) -> None:
         valkey.rest(error)
 
 
-def _prefix(book_id: int) -> str:
-    return f"grid:{settings.DATABASES['default']['NAME']}:{book_id}:"
+def _prefix(rest: str) -> str:
+    return f"grid:{settings.DATABASES['default']['NAME']}:{rest}"
 
 
 def _key(book_id: int, account_id: int) -> str:
-    return f"{_prefix(book_id)}{account_id}"
+    return _prefix(f"{book_id}:{account_id}")
 
 
 def _repeated_key(book_id: int) -> str:
-    return f"{_prefix(book_id)}repeated"
+    return _prefix(f"{book_id}:{_REPEATED}")

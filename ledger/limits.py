@@ -23,6 +23,8 @@ PAGE_ROWS_MAX = 500
 WRITERS_END_SECONDS_MAX = 5.0
 # A balance in the grid is a hint with an end, so that what no message corrected corrects itself.
 GRID_SECONDS_MAX = 300
+# How many keys one check of the grid looks through; those of accounts among them are compared with the ledger.
+GRID_CHECK_KEYS = 200
 # A hash with more entries than this is dropped and read anew from a fresh snapshot: a second or two of a hot account.
 GRID_ENTRIES_MAX = 4_096
 # The grid is never waited for: slower than SQL is useless.

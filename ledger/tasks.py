@@ -6,8 +6,10 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from ledger import aggregates, inbox, overview, partitions
+from ledger import aggregates, balances, inbox, overview, partitions
 from ledger.sealing import distribution, sealer, verification
+
+_grid_cursor = 0
 
 
 @shared_task(name="ledger.tasks.aggregate")  # type: ignore[untyped-decorator]  # Celery has no types
@@ -26,6 +28,13 @@ def add_partitions(**_unknown: Any) -> None:
 def drain_inbox(**_unknown: Any) -> None:
     """Post what waits in the inbox."""
     inbox.drain()
+
+
+@shared_task(name="ledger.tasks.check_grid")  # type: ignore[untyped-decorator]  # Celery has no types
+def check_grid(**_unknown: Any) -> None:
+    """Compare some cached balances with the ledger, others each time."""
+    global _grid_cursor  # where this process goes on; a new one begins anew
+    _grid_cursor, _ = balances.check_grid(cursor=_grid_cursor)
 
 
 @shared_task(name="ledger.tasks.seal")  # type: ignore[untyped-decorator]  # Celery has no types

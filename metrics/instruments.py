@@ -67,6 +67,9 @@ GATE = Counter(
     ["path"],
 )
 GRID_READS = Counter("ledger_grid_reads_total", "Balances asked of the grid: hit, miss or away", ["result"])
+GRID_CHECKS = Counter(
+    "ledger_grid_checks_total", "Cached balances compared with the ledger: same, moving or different", ["result"]
+)
 TAIL = QuickHistogram(
     "ledger_balance_tail_entries",
     "Entries above the newest snapshot that a balance from SQL had to add",
@@ -82,6 +85,7 @@ PROCESSES = Gauge("ledger_processes", "Processes that live, by kind", ["kind"], 
 # Looked up once: a child found by its labels costs as much as counting.
 _accepted = OUTCOMES.labels("accepted")
 _gate = (GATE.labels("shared"), GATE.labels("exclusive"))
+_grid_checks = {result: GRID_CHECKS.labels(result) for result in ("same", "moving", "different")}
 _grid_reads = {result: GRID_READS.labels(result) for result in ("hit", "miss", "away")}
 
 
@@ -104,6 +108,11 @@ def count_gate(path: int) -> None:
 def count_grid_read(result: str) -> None:
     """Count one question to the grid: hit, miss or away."""
     _grid_reads[result].inc()
+
+
+def count_grid_check(result: str, number: int) -> None:
+    """Count comparisons of cached balances with the ledger: same, moving or different."""
+    _grid_checks[result].inc(number)
 
 
 def count_problem(code: str) -> None:
