@@ -3,14 +3,11 @@
 Nothing is asked here: grants come with the message (its `rights`), accounts were looked up for the whole batch.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from ledger.contracts import Draft, KnownAccount, Message, Original, Refusal, Spending
 from security.rights import Action, Rights, Rule
-
-Entries = tuple[tuple[KnownAccount, int], ...]
 
 
 def forbids(message: Message, rights: Rights, known: Mapping[str, KnownAccount]) -> bool:
@@ -37,21 +34,24 @@ def is_hidden(message: Message, original: Original) -> bool:
     )
 
 
-def within_limits(entries: Entries, rights: Rights, *, reversal: bool) -> Draft:
-    """Return the draft of entries, with what they take of sums per day; or its refusal, where a grant is missing or exceeded."""
-    spent: defaultdict[Rule, int] = defaultdict(int)
+def within_limits(draft: Draft, rights: Rights, *, reversal: bool) -> Draft:
+    """Return the draft with what its entries take of sums per day; or its refusal, where a grant is missing or exceeded."""
+    spent: dict[Rule, int] = {}
     exponents: dict[Rule, int] = {}
-    for account, amount in entries:
+    exceeded = False
+    for account, amount in draft.entries:
         action = Action.REVERSE if reversal else Action.DEBIT if amount < 0 else Action.CREDIT
         rule = rights.rule(action, account.code, account.unit)
         if rule is None:
             return Draft(refusal=Refusal.FORBIDDEN_ACCOUNT)
         if rule.amount_max is not None and abs(amount) > _minor(rule.amount_max, account.exponent):
-            return Draft(refusal=Refusal.LIMIT_EXCEEDED)
+            exceeded = True
         if rule.day_max is not None:
-            spent[rule] += abs(amount)
+            spent[rule] = spent.get(rule, 0) + abs(amount)
             exponents[rule] = account.exponent
-    return Draft(entries=entries, spendings=tuple(_spendings(spent.items(), exponents)))
+    if exceeded:
+        return Draft(refusal=Refusal.LIMIT_EXCEEDED)
+    return draft if not spent else Draft(draft.entries, spendings=tuple(_spendings(spent.items(), exponents)))
 
 
 def _spendings(spent: Iterable[tuple[Rule, int]], exponents: Mapping[Rule, int]) -> Iterable[Spending]:

@@ -20,13 +20,14 @@ def convert(message: Message, known: Mapping[str, KnownAccount], originals: Mapp
         if is_hidden(message, originals[message.reverses]):
             return Draft(refusal=Refusal.FORBIDDEN_ACCOUNT)
         draft = _reverse(originals[message.reverses])
-    elif rights is not None and forbids(message, rights, known):
-        return Draft(refusal=Refusal.FORBIDDEN_ACCOUNT)
     else:
         draft = _convert_entries(message, known)
+        # No other refusal may tell a sender about an account that it has no grant for.
+        if draft.refusal is not None and rights is not None and forbids(message, rights, known):
+            return Draft(refusal=Refusal.FORBIDDEN_ACCOUNT)
     if rights is None or draft.refusal is not None:
         return draft
-    return within_limits(draft.entries, rights, reversal=message.kind is Kind.REVERSAL)
+    return within_limits(draft, rights, reversal=message.kind is Kind.REVERSAL)
 
 
 def _reverse(original: Original) -> Draft:

@@ -140,7 +140,7 @@ def some_accounts(*, cursor: int) -> tuple[int, list[tuple[int, int]]]:
     except redis.RedisError as error:
         valkey.rest(error)
         return 0, []
-    names = [key.decode().removeprefix(start).split(":") for key in keys]
+    names = [str(key, "ascii").removeprefix(start).split(":") for key in keys if isinstance(key, bytes)]
     return int(following), [(int(book), int(account)) for book, account in names if account != _REPEATED]
 
 

@@ -75,6 +75,23 @@ def test_it_tells_an_account_that_is_not_there_only_to_who_could_use_it(page):
     ]
 
 
+def test_nothing_else_that_is_wrong_tells_of_an_account_without_a_grant(page):
+    own = rights("credit shop:1 EUR 10.00", "debit shop:1 EUR")
+
+    rows = [
+        ("unit", "bank 1 USD"),
+        ("scale", "bank 1.001"),
+        ("unbalanced", "shop:1 2, bank -1"),
+        ("unknown beside", "shop:1 1, bank -1, bonk 1"),
+        ("too much beside", "shop:1 11, bank -11"),
+    ]
+    assert told(page, own, rows) == ["forbidden_account"] * len(rows)
+    assert told(page, rights("credit * *"), [(f"{key}, with a grant", entries) for key, entries in rows[:2]]) == [
+        "unit_mismatch",
+        "amount_scale",
+    ]
+
+
 def test_a_replay_is_answered_like_the_first_time_whatever_became_of_the_grant(page):
     wide, none = rights("credit * *"), rights()
 
