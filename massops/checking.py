@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.money import format_amount
 from accounts.opening import NewAccount, open_accounts
 from appendonly.sqlfiles import read_sql
-from massops import lifecycle, sources, staging
+from massops import deciding, lifecycle, sources, staging
 from massops.limits import CHECK_ROWS, LEASE_SECONDS_ALL, LISTED_MAX, OPEN_ROWS, STATEMENT_SECONDS_ALL_MAX
 from massops.models import Chunk, Kind, MassOperation, RowProblem, State
 from massops.rows.mapping import Mapping
@@ -23,7 +23,7 @@ from security.rights import Action
 
 _SQL = {
     name: read_sql(f"massops/sql/check/{name}.sql")
-    for name in ("accounts", "rows", "keys_in_file", "keys_in_ledger", "reversed", "totals", "floors")
+    for name in ("accounts", "rows", "keys_in_file", "keys_in_ledger", "reversed", "totals", "floors", "locks")
 }
 _PROGRESS = """
     UPDATE massops_massoperation SET rows_read = %s, lease_until = clock_timestamp() + make_interval(secs => %s)
@@ -59,6 +59,9 @@ def run(*, mass_operation: MassOperation, owner: uuid.UUID) -> None:
         _open_unknown(mass_operation, lambda: tell(rows_read))
     check_rows(mass_operation, rows_read, lambda: tell(rows_read))
     summary, rows_bad = _summary(mass_operation)
+    too_much = deciding.too_much_for_all(rows=rows_read, locks=summary["locks"])
+    if too_much is not None:
+        summary["notices"].append(str(too_much))
     with lifecycle.locked(
         mass_operation_id=mass_operation.id, source_id=mass_operation.source_id, reason="checked", owner=owner
     ) as found:
@@ -157,6 +160,7 @@ def _open_unknown(mass_operation: MassOperation, tell: Callable[[], None]) -> No
 
 def _summary(mass_operation: MassOperation) -> tuple[dict[str, Any], int]:
     facts = {"id": mass_operation.id, "book": mass_operation.book_id, "limit": LISTED_MAX}
+    ((locks,),) = _rows(_SQL["locks"], facts)
     accounts, unknown, rows_bad = _rows(_COUNTS, facts)[0]
     sums = ("sum", "smallest", "largest", "increments", "decrements")
     units = [
@@ -180,6 +184,7 @@ def _summary(mass_operation: MassOperation) -> tuple[dict[str, Any], int]:
         "below_floor": floors,
         "errors": dict(_rows(_CODES, (mass_operation.id,))),
         "notices": _notices(mass_operation),
+        "locks": int(locks),
     }
     return summary, rows_bad
 

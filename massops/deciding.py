@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from accounts.queries import units_by_code
 from ledger.limits import EFFECTIVE_AHEAD_MAX
 from massops import lifecycle
 from massops.lifecycle import Refused
-from massops.limits import ALL_OR_NOTHING_ROWS_MAX, SCHEDULE_AHEAD_DAYS_MAX
+from massops.limits import ALL_OR_NOTHING_LOCKS_SHARE, ALL_OR_NOTHING_ROWS_MAX, SCHEDULE_AHEAD_DAYS_MAX
 from massops.models import MassOperation, Mode, State
 from security import approvals
 from security.models import Source
@@ -24,6 +25,11 @@ from security.models import Source
 # sets a threshold: the first migration says "never".
 APPROVAL_KIND = "massops.post"
 APPROVAL_KIND_OF_CLIENTS = "massops.post_by_client"
+# How many locks the server has room for, all sessions together.
+_LOCKS = """
+    SELECT current_setting('max_locks_per_transaction')::bigint
+         * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
+"""
 # A decision that never reached the approvals (its process died in between) is taken back after so long.
 UNASKED_SECONDS_MAX = 60
 
@@ -103,6 +109,30 @@ def take_back(*, now: datetime) -> int:
     return returned
 
 
+def too_much_for_all(*, rows: int, locks: int) -> Refused | None:
+    """Return what forbids posting so many rows, which hold so many locks, in one transaction; None where nothing does."""
+    if rows > ALL_OR_NOTHING_ROWS_MAX:
+        limit = f"{ALL_OR_NOTHING_ROWS_MAX:,}"
+        sentence = (
+            f"All or nothing is one transaction, of at most {limit} rows; post each row by itself, or split the file."
+        )
+        return Refused("too_many_for_all", sentence)
+    if locks and locks > (room := _locks_for_all()):
+        sentence = (
+            f"All or nothing would hold {locks:,} locks, one for each account with a floor that loses and each operation"
+            f" that is reversed; this server has room for {room:,}. Post each row by itself, split the file, or raise"
+            " max_locks_per_transaction."
+        )
+        return Refused("too_many_locks_for_all", sentence)
+    return None
+
+
+def _locks_for_all() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCKS)
+        return int(cursor.fetchone()[0] * ALL_OR_NOTHING_LOCKS_SHARE)
+
+
 def summary_of(found: MassOperation) -> str:
     """Say in words what would be posted: what a second person reads."""
     sums = ", ".join(f"{unit['unit']} {unit['sum']} in {unit['rows']} rows" for unit in found.summary["units"])
@@ -131,9 +161,8 @@ def _judge(
         raise Refused("no_rows", "There is no good row to post.")
     if mode == Mode.ALL and found.rows_bad:
         raise Refused("rows_bad", f"All or nothing: {found.rows_bad} rows have errors.")
-    if mode == Mode.ALL and rows > ALL_OR_NOTHING_ROWS_MAX:
-        limit = ALL_OR_NOTHING_ROWS_MAX
-        raise Refused("too_many_for_all", f"All or nothing is one transaction, of at most {limit} rows.")
+    if mode == Mode.ALL and (too_much := too_much_for_all(rows=rows, locks=found.summary.get("locks", 0))) is not None:
+        raise too_much
     if effective_at is not None and effective_at > now + EFFECTIVE_AHEAD_MAX:
         raise Refused("effective_ahead", "The effective time is at most 24 hours ahead.")
     if start_at is not None and start_at > now + timedelta(days=SCHEDULE_AHEAD_DAYS_MAX):

@@ -34,14 +34,17 @@ OPEN_ROWS = 1_000
 # Rows that one posting of a mass operation takes while nobody else posts, and while others do: 60 and 10 milliseconds.
 POST_ROWS = 2_000
 POST_ROWS_BESIDE_OTHERS = 250
-# `all` is one transaction. So many rows take some ten seconds, within the statement timeout on a slow machine; a split
-# transaction would not be all or nothing, so more is refused.
-ALL_OR_NOTHING_ROWS_MAX = 100_000
+# `all` is one transaction, and a split one would not be all or nothing. So many transfers take 18 seconds, a third of what the
+# statement may take, in which marks, seals and snapshots wait; and 0.6 GB of memory in the server and in the worker each.
+ALL_OR_NOTHING_ROWS_MAX = 250_000
+# It also holds a lock for each account with a floor that it takes from, and for each operation that it reverses, to its end. The
+# server has one table of locks for everybody; this share of it leaves room for the others.
+ALL_OR_NOTHING_LOCKS_SHARE = 0.5
 # A worker that says nothing for so long is taken for dead. Its statements end before (STATEMENT_SECONDS_MAX).
 LEASE_SECONDS = 20
 STATEMENT_SECONDS_MAX = 15
-# The one transaction of `all`.
-LEASE_SECONDS_ALL = 75
+# The one transaction of `all`, and what the worker needs before and after it.
+LEASE_SECONDS_ALL = 120
 STATEMENT_SECONDS_ALL_MAX = 60
 # How long one ring of the bell may work before it rings again, so that a new worker program takes over in good time.
 RUN_SECONDS_MAX = 600

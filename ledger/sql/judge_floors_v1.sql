@@ -12,17 +12,18 @@ RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
   account bigint[]; decrement numeric[]; exact boolean[]; balance numeric[]; floors numeric[]; -- one for each gated account of the batch
   n_ordinal integer[]; n_place integer[]; n_amount numeric[];                                  -- the net of each operation on each of them
-  g_place integer[]; g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; gate record; -- those of them that are decremented
+  g_place integer[]; g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; -- those of them that are decremented
+  gate record; g_balance numeric[]; g_floor numeric[];                             -- what the gate said of these
   places integer := 0; item record; first integer := 1; next integer; fits boolean; refused integer[] := '{1}';
 BEGIN
   FOR item IN
-    SELECT e_account[i] AS account, e_ordinal[i] AS ordinal, sum(e_amount[i]) AS amount, bool_and(a.floor IS NULL) AS floorless,
-           min(a.fast_debit_limit) AS fast_limit
-    FROM generate_series(1, cardinality(e_ordinal)) i
+    -- The query of a loop gets its own flat copy of each array, in which the n-th numeric is found by walking there: so they are unnested.
+    SELECT e.account, e.ordinal, sum(e.amount) AS amount, bool_and(a.floor IS NULL) AS floorless, min(a.fast_debit_limit) AS fast_limit
+    FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
     CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x
-                        WHERE x.book_id = p_book AND x.id = e_account[i] AND x.gated OFFSET 0) a
-    WHERE p_live[e_ordinal[i]]
-    GROUP BY e_account[i], e_ordinal[i] ORDER BY e_account[i], e_ordinal[i]
+                        WHERE x.book_id = p_book AND x.id = e.account AND x.gated OFFSET 0) a
+    WHERE p_live[e.ordinal]
+    GROUP BY e.account, e.ordinal ORDER BY e.account, e.ordinal
   LOOP
     IF places = 0 OR account[places] <> item.account THEN
       places := places + 1;
@@ -48,9 +49,11 @@ BEGIN
 
   gate := ledger_pass_gate_v1(p_book, g_account, g_decrement, g_exact);
   IF NOT gate.o_judge THEN RETURN '{0}'; END IF; -- all of them the fast way
+  g_balance := gate.o_balance; -- out of the record, where an array is flat too
+  g_floor := gate.o_floor;
   FOR i IN 1 .. cardinality(g_place) LOOP
-    balance[g_place[i]] := gate.o_balance[i];
-    floors[g_place[i]] := gate.o_floor[i];
+    balance[g_place[i]] := g_balance[i];
+    floors[g_place[i]] := g_floor[i];
   END LOOP;
   IF places > 1 THEN -- else they are in the order of the batch already
     SELECT array_agg(n.ordinal ORDER BY n.ordinal, n.place), array_agg(n.place ORDER BY n.ordinal, n.place), array_agg(n.amount ORDER BY n.ordinal, n.place)

@@ -54,15 +54,15 @@ BEGIN
   o_replayed := array_fill(false, ARRAY[total]);
   o_outcome := coalesce(p_refusal, array_fill(NULL::text, ARRAY[total]));
   IF stored < total THEN
-    FOR item IN
-      SELECT i AS ordinal, k.operation_id, CASE WHEN coalesce(o.message_hash, twin.hash) <> p_hash[i] THEN 'key_reused' ELSE o.outcome END AS outcome
-      FROM generate_series(1, total) i
+    FOR item IN -- unnested: see judge_floors_v1.sql
+      SELECT u.i AS ordinal, k.operation_id, CASE WHEN coalesce(o.message_hash, twin.hash) <> u.hash THEN 'key_reused' ELSE o.outcome END AS outcome
+      FROM unnest(p_source, p_key, p_hash) WITH ORDINALITY u(source, key, hash, i)
       CROSS JOIN LATERAL (SELECT x.operation_id FROM ledger_operation_key x
-                          WHERE x.book_id = p_book AND x.source_id = p_source[i] AND x.key = p_key[i] OFFSET 0) k
+                          WHERE x.book_id = p_book AND x.source_id = u.source AND x.key = u.key OFFSET 0) k
       LEFT JOIN LATERAL (SELECT x.message_hash, x.outcome FROM ledger_operation x
                          WHERE x.book_id = p_book AND x.id = k.operation_id OFFSET 0) o ON true
       LEFT JOIN unnest(drawn, p_hash) twin(id, hash) ON twin.id = k.operation_id -- the same key earlier in this batch
-      WHERE k.operation_id <> drawn[i]
+      WHERE k.operation_id <> drawn[u.i]
     LOOP
       o_operation[item.ordinal] := item.operation_id;
       o_replayed[item.ordinal] := true;

@@ -310,6 +310,7 @@ decide = _act(
             "no_rows",
             "rows_bad",
             "too_many_for_all",
+            "too_many_locks_for_all",
             "effective_ahead",
             "start_ahead",
         ],
