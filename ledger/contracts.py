@@ -104,7 +104,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     `message_hash` is SHA-256 over the kind and the canonical form (RFC 8785) of the content: the fingerprint of the request.
     `reverses` is the operation to reverse, for a reversal; `inbox_id` the inbox row that the message leaves when it is posted.
-    `request_id`, `traceparent`, `signature` and `rights` are its sender's.
+    `request_id`, `traceparent`, `signature` and `rights` are its sender's. `is_later`: it was taken on before (a row of a file),
+    so what its sender may not know of is a refusal, not an error.
     """
 
     source_id: int
@@ -122,6 +123,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     traceparent: str | None = None
     signature: str | None = None
     rights: Rights | None = None
+    is_later: bool = False
 
 
 class KnownAccount(msgspec.Struct, frozen=True, gc=False):

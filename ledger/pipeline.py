@@ -50,7 +50,8 @@ def originals_of(*, book_id: int, messages: Sequence[Message]) -> Mapping[int, O
     originals = queries.originals(book_id=book_id, ids={m.reverses for m in reversals if m.reverses is not None})
     for message in reversals:
         hidden = message.reverses is not None and is_hidden(message, originals[message.reverses])
-        if hidden and message.inbox_id is None and not _is_replay(book_id, message):
+        is_past_asking = message.inbox_id is not None or message.is_later
+        if hidden and not is_past_asking and not _is_replay(book_id, message):
             raise queries.OperationUnknown.named(message.reverses or 0)
     return originals
 

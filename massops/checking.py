@@ -6,6 +6,8 @@ transaction that stays open would hold back the marks of the ledger.
 
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -14,16 +16,27 @@ from django.utils import timezone
 from accounts.money import format_amount
 from accounts.opening import NewAccount, open_accounts
 from appendonly.sqlfiles import read_sql
-from massops import deciding, lifecycle, sources, staging
+from massops import deciding, files, lifecycle, sources, staging
 from massops.limits import CHECK_ROWS, LEASE_SECONDS_ALL, LISTED_MAX, OPEN_ROWS, STATEMENT_SECONDS_ALL_MAX
 from massops.models import Chunk, Kind, MassOperation, RowProblem, State
 from massops.rows.mapping import Mapping
+from massops.rows.sheets import sheets_left_out
 from security.grants import rights_of_sources
-from security.rights import Action
+from security.rights import Action, Rights
 
 _SQL = {
     name: read_sql(f"massops/sql/check/{name}.sql")
-    for name in ("accounts", "rows", "keys_in_file", "keys_in_ledger", "reversed", "totals", "floors", "locks")
+    for name in (
+        "accounts",
+        "rows",
+        "keys_in_file",
+        "keys_in_ledger",
+        "reversed",
+        "totals",
+        "floors",
+        "locks",
+        "grants",
+    )
 }
 _PROGRESS = """
     UPDATE massops_massoperation SET rows_read = %s, lease_until = clock_timestamp() + make_interval(secs => %s)
@@ -32,10 +45,6 @@ _PROGRESS = """
 _UNKNOWN = """
     SELECT code, rows, unit_stated FROM massops_staged_account
     WHERE mass_operation_id = %s AND account_id IS NULL AND status IS NULL ORDER BY rows DESC, code LIMIT %s
-"""
-_FORBID = """
-    UPDATE massops_staged_account SET status = 'forbidden', account_id = NULL, unit = NULL, exponent = NULL, floor = NULL
-    WHERE mass_operation_id = %s AND code = ANY (%s)
 """
 _COUNTS = """
     SELECT (SELECT count(*) FROM massops_staged_account WHERE mass_operation_id = %(id)s),
@@ -88,7 +97,7 @@ def check_rows(mass_operation: MassOperation, rows_read: int, tell: Callable[[],
     columns = _columns(sources.mapping_in_use(mass_operation))
     facts = {"id": mass_operation.id, "book": mass_operation.book_id, "source": mass_operation.source_id, **columns}
     _execute("accounts", facts)
-    _hide_forbidden(mass_operation)
+    _bind(mass_operation)
     tell()
     by_range = ["rows"]
     if mass_operation.kind == Kind.REVERSAL:
@@ -105,22 +114,30 @@ def check_rows(mass_operation: MassOperation, rows_read: int, tell: Callable[[],
         tell()
 
 
-def _hide_forbidden(mass_operation: MassOperation) -> None:
-    """Mark accounts that the source has no grant for; they look alike, whether they exist or not."""
-    rights = rights_of_sources(source_ids={mass_operation.source_id})[mass_operation.source_id]
+def _bind(mass_operation: MassOperation) -> None:
+    """Note on the staged accounts what the sender's grants allow there.
+
+    An account that it may neither take from nor add to looks alike, whether it exists or not.
+    """
+    rights = sources.rights_for(mass_operation)
     if rights is None:
         return
-    codes = [
-        code
-        for (code,) in _rows(
-            "SELECT code FROM massops_staged_account WHERE mass_operation_id = %s", [mass_operation.id]
-        )
-        if not (
-            rights.reaches(Action.MASS, code) and any(rights.reaches(a, code) for a in (Action.DEBIT, Action.CREDIT))
-        )
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_FORBID, (mass_operation.id, codes))
+    reversing = mass_operation.kind == Kind.REVERSAL
+    take, add = (Action.REVERSE, Action.REVERSE) if reversing else (Action.DEBIT, Action.CREDIT)
+    accounts = _rows("SELECT code, unit FROM massops_staged_account WHERE mass_operation_id = %s", [mass_operation.id])
+    bounds = [(code, *_bound(rights, take, code, unit), *_bound(rights, add, code, unit)) for code, unit in accounts]
+    for start in range(0, len(bounds), CHECK_ROWS):
+        columns = zip(*bounds[start : start + CHECK_ROWS], strict=True)
+        names = ("codes", "may_take", "take_max", "may_add", "add_max")
+        _execute("grants", {"id": mass_operation.id, **{n: list(c) for n, c in zip(names, columns, strict=True)}})
+
+
+def _bound(rights: Rights, action: Action, code: str, unit: str | None) -> tuple[bool, Decimal | None]:
+    """Whether an action is allowed on an account, and up to which amount of one entry."""
+    if unit is None:
+        return rights.reaches(action, code), None
+    rule = rights.rule(action, code, unit)
+    return rule is not None, rule and rule.amount_max
 
 
 def _has_key(mass_operation: MassOperation) -> bool:
@@ -193,8 +210,13 @@ def _notices(mass_operation: MassOperation) -> list[str]:
     file = mass_operation.file
     if file is None or not file.chunks:
         return []
+    with files.opened(file) as source:
+        if isinstance(source, Path):
+            mapping = sources.mapping_in_use(mass_operation)
+            read, others = sheets_left_out(source, mapping.sheet if mapping else "")
+            return [f"The workbook has other sheets, which are not read; this is {read!r}."] if others else []
     last = Chunk.objects.only("data").get(file_id=file.id, ordinal=file.chunks - 1)
-    if bytes(last.data)[-2:].strip(b"\0")[-1:] not in {b"\n", b"\r"} and not file.name.lower().endswith(".xlsx"):
+    if bytes(last.data)[-2:].strip(b"\0")[-1:] not in {b"\n", b"\r"}:
         return ["The file does not end with a line break: make sure that its last row was not cut."]
     return []
 

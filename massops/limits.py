@@ -16,6 +16,11 @@ HEADER_ROW_MAX = 1_000
 SHEET_UNPACKED_BYTES_MAX = 2 * 1024**3
 SHEET_TEXTS_BYTES_MAX = 100 * 1024**2
 SHEET_MEMBERS_MAX = 10_000
+# Sheets pack to a tenth or a twentieth; what is so large and packs to a hundredth was made to explode.
+SHEET_RATIO_BYTES = 100 * 1024**2
+SHEET_RATIO_MAX = 100
+# Each row is compared with all of them.
+SHEET_MERGED_MAX = 200
 # More digits than a double holds are not what a person wrote into the cell.
 SHEET_NUMBER_DIGITS_MAX = 15
 # Texts that repeat in a file (codes, days) are judged once and remembered, up to so many of them.
@@ -60,3 +65,5 @@ RESULT_ROWS = 5_000
 # A worker turns to the next mass operation after so long, so that a small one is not behind a large one.
 SLICE_SECONDS = 5.0
 REASON_CHARACTERS_MAX = 1_000
+# People choose one from a list.
+MAPPINGS_MAX = 1_000

@@ -31,7 +31,6 @@ from massops.limits import (
 )
 from massops.models import MassOperation, Mode, State
 from massops.rows.amounts import negated
-from security.grants import rights_of_sources
 
 _BATCH = read_sql("massops/sql/batch.sql")
 _encode = msgspec.json.Encoder().encode
@@ -211,7 +210,7 @@ def messages_of(found: MassOperation, rows: Sequence[StagedRow]) -> list[Message
     """Return the messages of staged rows: each says in JSON what POST /operations would have been told."""
     credential = sources.credential_of(found.id)
     received_at: datetime = found.file.received_at if found.file else found.created_at
-    rights = rights_of_sources(source_ids={found.source_id})[found.source_id]
+    rights = sources.rights_for(found)
     override = found.effective_at and found.effective_at.isoformat().replace("+00:00", "Z")
     messages = []
     for row in rows:
@@ -237,6 +236,7 @@ def messages_of(found: MassOperation, rows: Sequence[StagedRow]) -> list[Message
                 reverses=row.reverses,
                 request_id=f"{credential}:{row.line}",
                 rights=rights,
+                is_later=True,
             )
         )
     return messages

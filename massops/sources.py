@@ -19,6 +19,8 @@ from massops.rows.reading import Reading, read_rows
 from massops.rows.records import RowError
 from massops.staging import Staged
 from massops.uploads import mapping_of
+from security.grants import rights_of_sources
+from security.rights import Action, Rights
 
 Item = Staged | list[RowError]
 
@@ -44,6 +46,12 @@ def mapping_in_use(mass_operation: MassOperation) -> Mapping | None:
 def credential_of(mass_operation_id: int) -> str:
     """What the messages of a mass operation name as their credential: the mass operation, which names who and what file."""
     return f"massop:{mass_operation_id}"
+
+
+def rights_for(mass_operation: MassOperation) -> Rights | None:
+    """Return what the sender's grants allow now in mass operations; None for who is not bound by grants."""
+    rights = rights_of_sources(source_ids={mass_operation.source_id})[mass_operation.source_id]
+    return None if rights is None else rights.within(Action.MASS)
 
 
 def is_own_key(mass_operation: MassOperation) -> bool:

@@ -70,10 +70,30 @@ class Rights:
         lengths, table = self._tables.get(action, _NOTHING)
         return any(code[:length] in table for length in lengths)
 
+    def within(self, needed: Action) -> "Rights":
+        """Return the rights of a way that needs a grant of its own: each action only where `needed` is allowed as well."""
+        return _Within(self.rules, needed)
+
     def places(self, *actions: Action) -> tuple[list[str], list[str]]:
         """Return where any of the actions is allowed, as two parallel lists: prefixes, and units (empty for every unit)."""
         found = sorted({(rule.prefix, rule.unit) for rule in self.rules if rule.action in actions})
         return [prefix for prefix, _ in found], [unit for _, unit in found]
+
+
+class _Within(Rights):
+    """Rights that end where those for another action end."""
+
+    __slots__ = ("_needed",)
+
+    def __init__(self, rules: Iterable[Rule], needed: Action) -> None:
+        super().__init__(rules)
+        self._needed = needed
+
+    def rule(self, action: Action, code: str, unit: str) -> Rule | None:
+        return super().rule(action, code, unit) if super().rule(self._needed, code, unit) is not None else None
+
+    def reaches(self, action: Action, code: str) -> bool:
+        return super().reaches(self._needed, code) and super().reaches(action, code)
 
 
 _NOTHING: tuple[list[int], dict[str, dict[str, Rule]]] = ([], {})

@@ -182,7 +182,40 @@ def test_a_restricted_client_posts_only_where_it_has_grants_and_learns_nothing_o
     assert [(line, code) for line, _, code in desk.problems(found)] == [
         (3, "forbidden_account"),
         (4, "forbidden_account"),
+        (5, "forbidden_account"),
     ]
     assert found.summary["unknown"] == 0
     done = narrow.post(found)
-    assert (done.rows_posted, done.refusals) == (1, {"forbidden_account": 1})
+    assert (done.rows_posted, done.refusals) == (1, {})
+
+
+def test_the_errors_of_a_file_without_a_header_stand_beside_its_columns_by_number(desk: Desk) -> None:
+    from massops.rows.mapping import Amount, Cell, Mapping  # noqa: PLC0415
+
+    mapping = Mapping(header_row=0, account=Cell("2"), amount=Amount(column="3"), key=("1",))
+
+    found = desk.upload("a,anna,1\nb,nobody,2\nc,anna\nd,anna,x,more,and more\n", mapping)
+
+    assert desk.errors(found) == [
+        ["1", "2", "3", "line", "column", "code", "message"],
+        ["b", "nobody", "2", "2", "2", "account_unknown", "There is no account nobody in this book."],
+        ["c", "anna", "", "3", "", "column_count", "The row has 2 columns, and the mapping names one beyond."],
+        [
+            "d",
+            "anna",
+            "x | more | and more",
+            "4",
+            "3",
+            "amount_invalid",
+            "'x' is not an amount in the form that the mapping says.",
+        ],
+    ]
+    assert [outcome for _, outcome, _ in desk.results(desk.post(found))] == ["posted", "invalid", "invalid", "invalid"]
+
+
+def test_the_first_row_of_a_file_without_a_header_has_its_errors_too(desk: Desk) -> None:
+    from massops.rows.mapping import Amount, Cell, Mapping  # noqa: PLC0415
+
+    found = desk.upload("anna,0\nanna,1\n", Mapping(header_row=0, account=Cell("1"), amount=Amount(column="2")))
+
+    assert desk.errors(found)[1] == ["anna", "0", "1", "2", "amount_zero", "An amount must not be zero."]
