@@ -91,12 +91,14 @@ def errors(mass_operation: MassOperation) -> Iterator[tuple[str, ...]]:
         records = records_of(source, sources.mapping_in_use(mass_operation))
         first = next(records, None)
         has_header = mass_operation.mapping is None or mass_operation.mapping.get("header_row", 1) != 0
-        header = list(first.fields) if first is not None and has_header else []
+        fields = list(first.fields) if first is not None else []
+        # Without a header a column is its number, as in the mapping.
+        header = fields if has_header else [str(place) for place in range(1, len(fields) + 1)]
         yield (*header, *ERROR_COLUMNS)
         for problem in RowProblem.objects.filter(mass_operation=mass_operation, row=0):
             yield (*[""] * len(header), *_told_problem(problem))
         if first is not None and not has_header:
-            yield from _errors_of(mass_operation, [first.fields], 0, len(header))
+            yield from _errors_of(mass_operation, [fields], 0, len(header))
         number = 0 if has_header else 1
         while block := [record.fields for record in islice(records, RESULT_ROWS)]:
             yield from _errors_of(mass_operation, block, number, len(header))
@@ -108,10 +110,16 @@ def _errors_of(
 ) -> Iterator[tuple[str, ...]]:
     problems = _problems(mass_operation, before + 1, before + len(block))
     for number in sorted(problems):
-        fields = block[number - before - 1]
-        padded = [*fields, *[""] * (columns - len(fields))]
+        own = _fitted(block[number - before - 1], columns)
         for problem in problems[number]:
-            yield (*padded, *_told_problem(problem))
+            yield (*own, *_told_problem(problem))
+
+
+def _fitted(fields: list[str], columns: int) -> list[str]:
+    """As many cells as there are columns; what a row has beyond stands in its last one."""
+    if len(fields) <= columns or not columns:
+        return [*fields, *[""] * (columns - len(fields))]
+    return [*fields[: columns - 1], " | ".join(fields[columns - 1 :])]
 
 
 def _problems(mass_operation: MassOperation, first: int, last: int) -> dict[int, list[RowProblem]]:

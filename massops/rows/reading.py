@@ -26,7 +26,7 @@ def records_of(source: BinaryIO | Path, mapping: Mapping | None) -> Iterator[Rec
     """Yield the records of a file, beginning with its header: a stream is CSV, a path is XLSX."""
     how = mapping or Mapping()
     if isinstance(source, Path):
-        return read_sheet(source, sheet=how.sheet, header_row=how.header_row)
+        return read_sheet(source, how)
     return read_records(source, encoding=how.encoding, separator=how.separator, header_row=how.header_row)
 
 
