@@ -18,7 +18,7 @@ from ledger.queries import EntryUnknown, OperationUnknown
 from ledger.sealing.evidence import SealUnknown
 from massops.files import FileIncomplete, FileKnown, FileTooLarge
 from massops.lifecycle import Refused
-from massops.models import MassOperation
+from massops.models import MassOperation, SavedMapping
 from massops.rows.mapping import MappingError
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ _DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
     SealUnknown: (404, "seal_unknown", None),
     Http404: (404, "not_found", "There is nothing at this address."),
     MassOperation.DoesNotExist: (404, "mass_operation_unknown", "There is no such mass operation in this book."),
+    SavedMapping.DoesNotExist: (404, "mapping_unknown", "There is no saved mapping of this name."),
     FileTooLarge: (413, "body_too_large", None),
     FileIncomplete: (400, "invalid_request", None),
     PermissionDenied: (403, "forbidden", "This is not allowed."),

@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from massops import files, lifecycle
-from massops.limits import NAME_CHARACTERS_MAX
+from massops.limits import MAPPINGS_MAX, NAME_CHARACTERS_MAX
 from massops.models import Kind, MassOperation, SavedMapping, State
+from massops.rows.amounts import moment_reader
 from massops.rows.mapping import Mapping, MappingError, check
+from metrics.repository import observed
 
 
 def upload(
@@ -90,6 +92,34 @@ def saved_mapping(*, name: str) -> Mapping:
     if saved is None:
         raise MappingError("mapping_unknown", f"There is no mapping {name[:100]!r}.")
     return mapping_of(saved.document)
+
+
+@observed(repository="mass_operations", expected=(lifecycle.Refused, MappingError))
+def keep_mapping(*, name: str, mapping: Mapping, by: str) -> tuple[SavedMapping, bool]:
+    """Save a new mapping under a name; return it, and whether it is new.
+
+    Raises MappingError, and lifecycle.Refused where the name has another mapping, or there are too many.
+    """
+    check(mapping)
+    moment_reader(mapping.date_format, mapping.time_zone)
+    if SavedMapping.objects.count() >= MAPPINGS_MAX and not SavedMapping.objects.filter(name=name).exists():
+        raise lifecycle.Refused(
+            "too_many_mappings", f"There are {MAPPINGS_MAX} saved mappings; delete one in the panel."
+        )
+    document = document_of(mapping)
+    saved, created = SavedMapping.objects.get_or_create(name=name, defaults={"document": document, "changed_by": by})
+    if mapping_of(saved.document) != mapping:
+        raise lifecycle.Refused("mapping_known", f"Another mapping is saved under the name {name[:100]!r}.")
+    return saved, created
+
+
+@observed(repository="mass_operations")
+def mappings_page(*, beyond: int | None, ascending: bool, rows: int) -> list[SavedMapping]:
+    """Return one page of saved mappings, by id, beyond one in the given direction."""
+    found = SavedMapping.objects.all()
+    if beyond is not None:
+        found = found.filter(id__gt=beyond) if ascending else found.filter(id__lt=beyond)
+    return list(found.order_by("id" if ascending else "-id")[:rows])
 
 
 def mapping_of(document: Any) -> Mapping:

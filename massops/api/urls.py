@@ -4,11 +4,14 @@ from django.urls import path
 
 from massops.api.acts import CancelView, CheckView, DecisionView, PauseView, ResumeView, ReversalView
 from massops.api.files import ErrorsView, ResultsView, TemplateView
+from massops.api.mappings import MappingsView, MappingView
 from massops.api.mass_operations import MassOperationsView, MassOperationView
 
 urlpatterns = [
     path("mass-operations", MassOperationsView.as_view(), name="mass-operations"),
     path("mass-operations/template.csv", TemplateView.as_view(), name="mass-template"),
+    path("mass-operations/mappings", MappingsView.as_view(), name="mass-mappings"),
+    path("mass-operations/mappings/<str:mapping>", MappingView.as_view(), name="mass-mapping"),
     path("mass-operations/<str:mass_operation>", MassOperationView.as_view(), name="mass-operation"),
     path("mass-operations/<str:mass_operation>/errors.csv", ErrorsView.as_view(), name="mass-errors"),
     path("mass-operations/<str:mass_operation>/results.csv", ResultsView.as_view(), name="mass-results"),

@@ -36,6 +36,9 @@ CALLS = [
     ("GET", "/mass-operations", "mass:read"),
     ("POST", "/mass-operations", "mass:write"),
     ("GET", "/mass-operations/template.csv", "mass:read"),
+    ("GET", "/mass-operations/mappings", "mass:read"),
+    ("POST", "/mass-operations/mappings", "mass:write"),
+    ("GET", "/mass-operations/mappings/bank", "mass:read"),
     ("GET", "/mass-operations/1", "mass:read"),
     ("GET", "/mass-operations/1/errors.csv", "mass:read"),
     ("GET", "/mass-operations/1/results.csv", "mass:read"),
@@ -76,7 +79,13 @@ def test_every_call_stands_in_the_table_above(shared_api):
         for method in item
         if path.startswith("/api/v1") and "/books/" not in path
     }
-    filled = {("{code}", "cash"), ("{mass_operation}", "1"), ("{operation}", "1"), ("{entry}", "1")}
+    filled = {
+        ("{code}", "cash"),
+        ("{mass_operation}", "1"),
+        ("{mapping}", "bank"),
+        ("{operation}", "1"),
+        ("{entry}", "1"),
+    }
     for name, value in filled:
         declared = {(method, path.replace(name, value)) for method, path in declared}
 

@@ -109,6 +109,59 @@ def test_it_takes_a_saved_mapping_and_another_one_later(desk: Desk, client_api: 
     assert worked(client_api, made)["check"]["errors"] == {"column_unknown": 1}
 
 
+def test_it_keeps_a_mapping_by_name_and_uploads_with_it(desk: Desk, client_api: Api, new_client: Callable) -> None:
+    name = unique("bank")
+    mapping = {"account": {"column": "who"}, "amount": {"column": "sum", "decimal": ","}, "key": ["no"]}
+
+    kept = client_api.post("/mass-operations/mappings", {"name": name, "mapping": mapping})
+    again = client_api.post("/mass-operations/mappings", {"name": name, "mapping": mapping | {"encoding": "auto"}})
+    other = client_api.post("/mass-operations/mappings", {"name": name, "mapping": mapping | {"key": []}})
+
+    assert (kept.status_code, kept.json()["name"], kept.json()["mapping"]) == (201, name, mapping)
+    assert (again.status_code, again.json()) == (200, kept.json())
+    assert refusal(other) == (409, "mapping_known")
+    assert new_client(desk).get(f"/mass-operations/mappings/{name}").json() == kept.json()
+    made = upload(client_api, b"no;who;sum\n1;anna;1,50\n", mapping=name)
+    assert worked(client_api, made)["check"]["units"][0]["sum"] == "1.50"
+
+
+def test_it_lists_mappings_page_by_page(client_api: Api) -> None:
+    names = [unique("listed") for _ in range(3)]
+    for name in names:
+        client_api.post("/mass-operations/mappings", {"name": name, "mapping": {"account": {"constant": "a"}}})
+
+    found, address = [], "/mass-operations/mappings?limit=2"
+    while address:
+        page = client_api.get(address).json()
+        assert len(page["results"]) <= 2
+        found += [one["name"] for one in page["results"]]
+        address = (
+            page["next"]
+            and page["next"].partition("/mass-operations")[1] + page["next"].partition("/mass-operations")[2]
+        )
+
+    assert [name for name in found if name in names] == names
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"name": "", "mapping": {"account": {"column": "a"}}}, 400, "invalid_request"),
+        ({"name": "a/b", "mapping": {"account": {"column": "a"}}}, 400, "invalid_request"),
+        ({"name": "a\nb", "mapping": {"account": {"column": "a"}}}, 400, "invalid_request"),
+        ({"name": "x" * 201, "mapping": {"account": {"column": "a"}}}, 400, "invalid_request"),
+        ({"name": "empty", "mapping": {}}, 400, "invalid_request"),
+        ({"name": "odd", "mapping": {"colour": "red"}}, 400, "invalid_request"),
+        ({"name": "zone", "mapping": {"account": {"column": "a"}, "time_zone": "Mars"}}, 400, "invalid_request"),
+        ({"mapping": {"account": {"column": "a"}}}, 400, "invalid_request"),
+        ({"name": "none"}, 400, "invalid_request"),
+    ],
+)
+def test_it_keeps_no_mapping_that_cannot_be_meant(client_api: Api, body: dict, status: int, code: str) -> None:
+    assert refusal(client_api.post("/mass-operations/mappings", body)) == (status, code)
+    assert refusal(client_api.get("/mass-operations/mappings/none-such")) == (404, "mapping_unknown")
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
