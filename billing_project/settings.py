@@ -59,6 +59,7 @@ env = Env(
     SEAL_RETIRED_KEYS=(list, []),
     SEAL_ORIGIN=(str, ""),
     SEAL_DIRECTORIES=(list, []),
+    ARCHIVE_DIRECTORIES=(list, []),
     SEAL_WITNESSES=(list, []),
     SEAL_POST_URLS=(list, []),
     METRICS=(bool, True),
@@ -106,6 +107,8 @@ SEAL_KEYS = env("SEAL_KEYS") or ("" if PRODUCTION else local_keys.seal_keys(STAT
 SEAL_RETIRED_KEYS = env("SEAL_RETIRED_KEYS")
 SEAL_WITNESSES, SEAL_POST_URLS = env("SEAL_WITNESSES"), env("SEAL_POST_URLS")
 SEAL_DIRECTORIES = [Path(folder) for folder in env("SEAL_DIRECTORIES")] or [STATE_DIR / "checkpoints"]
+# Where archives of detached partitions are read from (ledger.sealing.archives).
+ARCHIVE_DIRECTORIES = [Path(folder) for folder in env("ARCHIVE_DIRECTORIES")]
 if not (SEAL_KEYS and SEAL_ORIGIN):
     raise ImproperlyConfigured(
         "SEAL_KEYS (or SEAL_KEYS_FILE) and SEAL_ORIGIN must be set when ENVIRONMENT is 'production'."

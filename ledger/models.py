@@ -295,6 +295,26 @@ class SealPublication(AppendOnlyModel):
         return f"{self.size} at {self.sink}"
 
 
+class SealArchive(AppendOnlyModel):
+    """A file that holds a book's operations above one id up to another; a block's header names it by its hash."""
+
+    sha256 = models.BinaryField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    name = models.TextField()
+    from_id = models.BigIntegerField()
+    to_id = models.BigIntegerField()
+    operations = models.BigIntegerField()
+    block_number = models.BigIntegerField()
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_archive"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Verification(AppendOnlyModel):
     """One step of a verification: asked for, under way, or done with its report."""
 

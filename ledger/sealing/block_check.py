@@ -13,7 +13,9 @@ from accounts.models import Book
 from ledger.limits import SPAN_BLOCKS_MAX, SPAN_OPERATIONS_MAX
 from ledger.models import SealBlock
 from ledger.sealing import chain, contents, tree
-from ledger.sealing.contents import Accounts, Contents, read_ahead
+from ledger.sealing.archive_file import ArchiveDamaged
+from ledger.sealing.archives import ArchiveMissing, Shelf
+from ledger.sealing.contents import Accounts, Contents
 from ledger.sealing.findings import Code, Finding
 from ledger.sealing.leaves import UnitTotals
 
@@ -50,8 +52,8 @@ def spans(*, book_id: int, first: int, last: int) -> Iterator[Span]:
         yield Span(start, previous, size)
 
 
-def check_span(*, book: Book, span: Span, accounts: Accounts) -> Checked:
-    """Compare a span's blocks with the rows of their ranges."""
+def check_span(*, book: Book, span: Span, accounts: Accounts, shelf: Shelf) -> Checked:
+    """Compare a span's blocks with the rows of their ranges, or with the archives that hold them."""
     found = SealBlock.objects.filter(book_id=book.id, number__gte=span.first, number__lte=span.last)
     blocks = list(found.order_by("number"))
     quarantined = {number for block in blocks for number in _numbers(_header_of(block).get("quarantined"))}
@@ -62,11 +64,18 @@ def check_span(*, book: Book, span: Span, accounts: Accounts) -> Checked:
         ids: list[int] = []
         hashes: list[bytes] = []
         totals: list[UnitTotals] = []
-        for rows in read_ahead(book=book, from_id=run[0].from_id, to_id=run[-1].to_id, rows=SPAN_OPERATIONS_MAX):
-            part = contents.contents(rows, accounts=accounts, excluded=frozenset(quarantined))
-            ids, hashes, totals = ids + part.ids, hashes + part.leaf_hashes, [*totals, *part.totals]
-            forged += _codes(book, run, part, quarantined)
-            unchecked += sum(reason == contents.UNKNOWN_KEY for reason in part.forged.values())
+        try:
+            for rows in shelf.read_ahead(from_id=run[0].from_id, to_id=run[-1].to_id, rows=SPAN_OPERATIONS_MAX):
+                part = contents.contents(rows, accounts=accounts, excluded=frozenset(quarantined))
+                ids, hashes, totals = ids + part.ids, hashes + part.leaf_hashes, [*totals, *part.totals]
+                forged += _codes(book, run, part, quarantined)
+                unchecked += sum(reason == contents.UNKNOWN_KEY for reason in part.forged.values())
+        except ArchiveMissing:  # told once, by the shelf
+            findings += _headers(book, run)
+            continue
+        except ArchiveDamaged as error:
+            findings += [Finding(Code.ARCHIVE_DIFFERS, str(error), book.name, run[0].number), *_headers(book, run)]
+            continue
         operations += len(ids)
         before = len(findings)
         for block in run:
@@ -119,6 +128,10 @@ def _compare(book: Book, block: SealBlock, ids: list[int], hashes: list[bytes]) 
     return findings or [
         Finding(Code.BLOCK_BROKEN, "The leaves are in another order than the records.", book.name, block.number)
     ]
+
+
+def _headers(book: Book, run: list[SealBlock]) -> list[Finding]:
+    return [finding for block in run for finding in _header(book, block, chain.split(bytes(block.leaf_hashes))[0])]
 
 
 def _header(book: Book, block: SealBlock, sealed: bytes) -> list[Finding]:

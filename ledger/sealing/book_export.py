@@ -7,7 +7,8 @@ from accounts.models import Book
 from ledger.limits import BLOCK_OPERATIONS_MAX
 from ledger.models import SealBlock, SealCosignature, SealQuarantine
 from ledger.sealing import chain, export, notes, publication
-from ledger.sealing.contents import Accounts, leaves_of, read_ahead
+from ledger.sealing.archives import Shelf
+from ledger.sealing.contents import Accounts, leaves_of
 from ledger.sealing.export import ExportError
 
 
@@ -32,6 +33,7 @@ class _Leaves:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._shelf = Shelf(book)
         self._accounts = Accounts(book.id)
         self._number, self._leaves = 0, [b""]
 
@@ -52,9 +54,7 @@ class _Leaves:
                 )
             )
             self._leaves = [bytes(block.header)]
-            for rows in read_ahead(
-                book=self._book, from_id=block.from_id, to_id=block.to_id, rows=BLOCK_OPERATIONS_MAX
-            ):
+            for rows in self._shelf.read_ahead(from_id=block.from_id, to_id=block.to_id, rows=BLOCK_OPERATIONS_MAX):
                 leaves = leaves_of(rows, accounts=self._accounts)
                 self._leaves += [leaf for operation_id, leaf in leaves.items() if operation_id not in left_out]
             self._number = block.number

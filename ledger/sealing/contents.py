@@ -33,7 +33,7 @@ _ACCOUNTS = """
 """
 
 # One operation of a range: id, the two texts of its leaf, what its code covers, code, key name, first and last entry.
-_Row = tuple[int, bytes | None, bytes | None, bytes, bytes | None, str | None, int | None, int | None]
+Row = tuple[int, bytes | None, bytes | None, bytes, bytes | None, str | None, int | None, int | None]
 # The texts of one entry: as the leaf and as the code have it; then its account and its amount.
 _EntryTexts = tuple[str, str, int, str]
 
@@ -66,7 +66,7 @@ class Rows:
 
     to_id: int
     more: bool
-    operations: Sequence[_Row]
+    operations: Sequence[Row]
     entries: Sequence[tuple[int, int, int, str]]
 
 
@@ -177,23 +177,35 @@ def leaves_of(rows: Rows, *, accounts: Accounts) -> dict[int, bytes]:
 
 
 def _read(book: Book, from_id: int, to_id: int, rows: int) -> Rows:
+    with _cursor() as cursor:
+        cursor.execute(_OPERATIONS, (quoted(book.name), book.id, from_id, to_id, rows + 1), prepare=True, binary=True)
+        operations: list[Row] = cursor.fetchall()
+    more = len(operations) > rows
+    del operations[rows:]
+    return with_entries(book=book, to_id=operations[-1][0] if more else to_id, operations=operations, more=more)
+
+
+@observed(repository="seals")
+def with_entries(*, book: Book, to_id: int, operations: Sequence[Row], more: bool = False) -> Rows:
+    """Return operations with the entries that they say are theirs."""
+    found: list[tuple[int, int, int, str]] = []
+    if ranges := _entry_ranges(operations):
+        firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
+        with _cursor() as cursor:
+            cursor.execute(_ENTRIES, (firsts, lasts, book.id), prepare=True, binary=True)
+            found = cursor.fetchall()
+    return Rows(to_id, more, operations, found)
+
+
+@contextmanager
+def _cursor() -> Iterator[psycopg.Cursor[Any]]:
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        cursor.execute(_OPERATIONS, (quoted(book.name), book.id, from_id, to_id, rows + 1), prepare=True, binary=True)
-        operations: list[_Row] = cursor.fetchall()
-        more = len(operations) > rows
-        del operations[rows:]
-        ranges = _entry_ranges(operations)
-        found: list[tuple[int, int, int, str]] = []
-        if ranges:
-            firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
-            cursor.execute(_ENTRIES, (firsts, lasts, book.id), prepare=True, binary=True)
-            found = cursor.fetchall()
-    return Rows(operations[-1][0] if more else to_id, more, operations, found)
+        yield cursor
 
 
-def _entry_ranges(operations: Sequence[_Row]) -> list[tuple[int, int]]:
+def _entry_ranges(operations: Sequence[Row]) -> list[tuple[int, int]]:
     """Merge what operations say of where their entries lie into few ranges, with small gaps; a slow poster's lie far behind."""
     ranges: list[tuple[int, int]] = []
     for first, last in sorted((row[6], row[7]) for row in operations if row[6] is not None and row[7] is not None):

@@ -12,6 +12,7 @@ from ledger import aggregates
 from ledger.limits import FINDINGS_OF_A_CHECK_MAX, STRAY_STEP_IDS
 from ledger.models import Mark, Operation
 from ledger.sealing import sealer
+from ledger.sealing.archives import Shelf
 from ledger.sealing.findings import Code, Finding
 
 _STRAY = read_sql("ledger/sql/read/stray_entries.sql")
@@ -20,7 +21,7 @@ _GUARDS = read_sql("ledger/sql/read/guard_faults.sql")
 _LOWEST = -(2**63)
 
 
-def check_records(*, book: Book) -> Iterator[Finding]:
+def check_records(*, book: Book, shelf: Shelf) -> Iterator[Finding]:
     """Find records that no block can cover, entries that no operation contains, keys and aggregates that do not fit."""
     mark = Mark.objects.order_by("-id").first()
     safe_operation, safe_entry = (0, 0) if mark is None else (mark.operation_id, mark.entry_id)
@@ -28,12 +29,13 @@ def check_records(*, book: Book) -> Iterator[Finding]:
     for operation_id in below:
         yield Finding(Code.ROW_OUTSIDE, "No block covers an id below 1.", book.name, None, operation_id)
     bounds = [_LOWEST, *range(0, safe_entry, STRAY_STEP_IDS), safe_entry]
+    asked = {"book": book.id, "rows": FINDINGS_OF_A_CHECK_MAX} | shelf.ranges
     with connection.cursor() as cursor:
         for start, end in pairwise(bounds):
-            cursor.execute(_STRAY, {"book": book.id, "from": start, "to": end, "rows": FINDINGS_OF_A_CHECK_MAX})
+            cursor.execute(_STRAY, {"from": start, "to": end} | asked)
             for entry_id, operation_id, wrong in cursor.fetchall():
                 yield Finding(Code.ENTRY_STRAY, f"Entry {entry_id} {wrong}.", book.name, None, operation_id)
-        cursor.execute(_KEYS, {"book": book.id, "safe": safe_operation, "rows": FINDINGS_OF_A_CHECK_MAX})
+        cursor.execute(_KEYS, {"safe": safe_operation} | asked)
         for operation_id, detail in cursor.fetchall():
             yield Finding(Code.KEY_FAULT, detail, book.name, None, operation_id)
     drift = aggregates.drift(book_id=book.id)

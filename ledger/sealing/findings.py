@@ -28,6 +28,8 @@ class Code(StrEnum):
     ENTRY_STRAY = "entry_stray"
     KEY_FAULT = "key_fault"
     AGGREGATE_DIFFERS = "aggregate_differs"
+    ARCHIVE_MISSING = "archive_missing"
+    ARCHIVE_DIFFERS = "archive_differs"
     GUARD_FAULT = "guard_fault"
 
 
@@ -57,6 +59,7 @@ class BookResult:
     size: int = 0
     outside: int = 0
     codes_unchecked: int = 0
+    archives: int = 0
 
 
 @dataclass

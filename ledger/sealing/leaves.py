@@ -8,6 +8,7 @@ Personal data (the message with its description and metadata, the evidence of a 
 digest: it can be erased later and the chain stays valid. The salt is random, so nobody guesses a neighbour's leaf from its hash.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ class BlockHeader:
     """What the first leaf of a block says. Ids are operations': above `from_id` up to `to_id`; `sealed_at` as in SealedOperation.
 
     `quarantined` are operations of that range that carry no valid code, so that they are no leaves; `keys` sign from the next
-    checkpoint on; `incarnation_note` tells, in the first block of an incarnation, what was lost and why.
+    checkpoint on; `incarnation_note` tells, in the first block of an incarnation, what was lost and why; `archives` are files
+    that hold operations sealed before (name, sha256, from, to, operations): only then there is such a name, and the version is 2.
     """
 
     book: str
@@ -78,6 +80,7 @@ class BlockHeader:
     quarantined: tuple[int, ...] = ()
     keys: tuple[str, ...] = ()
     incarnation_note: Mapping[str, str] | None = None
+    archives: tuple[Mapping[str, str], ...] = ()
 
 
 class Clock:
@@ -115,23 +118,40 @@ def entry_text(account: AccountTexts, entry_id: int, amount: str) -> str:
 
 def operation_leaf(book: str, operation: SealedOperation, entry_texts: Iterable[str], clock: Clock) -> bytes:
     """Return the leaf of an operation with the texts of its entries in the order of their ids."""
+    before, after = operation_texts(book, operation, clock)
+    return (before + ",".join(entry_texts) + after).encode()
+
+
+def operation_texts(book: str, operation: SealedOperation, clock: Clock) -> tuple[str, str]:
+    """Return the texts of an operation's leaf before its entries and after them."""
     (id_, source, key, kind, hashed, credential, received, recorded, effective, outcome, reverses, salt, detail) = (
         operation
     )
     recorded_text = clock.text(recorded)
     effective_text = recorded_text if effective == recorded else clock.text(effective)
-    return (
+    before = (
         f'{{"book":{quoted(book)},"credential":{quoted(credential)},"detail":"{detail.hex()}","effective_at":"{effective_text}"'
-        f',"entries":[{",".join(entry_texts)}],"id":"{id_}","key":{quoted(key)},"kind":{quoted(kind)}'
+        ',"entries":['
+    )
+    after = (
+        f'],"id":"{id_}","key":{quoted(key)},"kind":{quoted(kind)}'
         f',"message_hash":"{hashed.hex()}","outcome":{quoted(outcome)},"received_at":"{clock.text(received)}"'
         f',"recorded_at":"{recorded_text}","reverses":{"null" if reverses is None else f"{chr(34)}{reverses}{chr(34)}"}'
         f',"salt":"{salt.hex()}","source":"{source}","type":"operation","v":"1"}}'
-    ).encode()
+    )
+    return before, after
+
+
+def detail_digest(salt: bytes, message: bytes, signature: str, request_id: str, traceparent: str) -> bytes:
+    """Return the salted digest by which what is personal enters the leaf; a text that is not there is empty."""
+    return hashlib.sha256(
+        b"\0".join((salt + message, signature.encode(), request_id.encode(), traceparent.encode()))
+    ).digest()
 
 
 def header_leaf(header: BlockHeader) -> bytes:
     """Return the first leaf of a block."""
-    document = {
+    document: dict[str, str | Sequence[object] | Mapping[str, str] | None] = {
         "book": header.book,
         "count": str(header.count),
         "from": str(header.from_id),
@@ -148,6 +168,8 @@ def header_leaf(header: BlockHeader) -> bytes:
         "type": "block",
         "v": "1",
     }
+    if header.archives:
+        document |= {"archives": [dict(archive) for archive in header.archives], "v": "2"}
     return _canonical(document)
 
 

@@ -31,6 +31,9 @@ _SEAL = (
     "SELECT public.ledger_seal_block_v1(%b::int, %b::bigint, %b::int, %b::bigint, %b::bytea, %b::bytea, %b::bigint, %b::bigint,"
     " %b::int, %b::timestamptz, %b::bytea, %b::bytea, %b::smallint[], %b::bigint[], %b::bytea[], %b::bigint[], %b::text[])"
 )
+_ARCHIVE = (
+    "SELECT public.ledger_note_archive_v1(%b::int, %b::bigint, %b::text, %b::bytea, %b::bigint, %b::bigint, %b::bigint)"
+)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -82,6 +85,28 @@ class Opening:
     note: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveLeaf:
+    """An archive that a block's header names: the file, its hash, and the operations in it, above one id up to another."""
+
+    name: str
+    sha256: bytes
+    from_id: int
+    to_id: int
+    operations: int
+
+    @property
+    def document(self) -> dict[str, str]:
+        """As the header has it."""
+        return {
+            "from": str(self.from_id),
+            "name": self.name,
+            "operations": str(self.operations),
+            "sha256": self.sha256.hex(),
+            "to": str(self.to_id),
+        }
+
+
 @observed(repository="seals")
 def due() -> list[Due]:
     """Return what there is to seal in each book."""
@@ -126,10 +151,11 @@ def sequence_faults() -> list[str]:
 
 
 @observed(repository="seals", expected=(SealRefused,))
-def seal(*, book: Book, safe_id: int, opening: Opening | None = None) -> list[int]:
+def seal(*, book: Book, safe_id: int, opening: Opening | None = None, archive: ArchiveLeaf | None = None) -> list[int]:
     """Append the book's operations up to a safe id, one block at least; return the number of operations of each block.
 
-    Nothing where another sealer is at work. With an opening the first of the blocks begins a new incarnation. Raises SealRefused.
+    Nothing where another sealer is at work. With an opening the first of the blocks begins a new incarnation; with an archive it
+    names the archive. Raises SealRefused.
     """
     head = chain.head(book_id=book.id)
     if opening is None:
@@ -143,12 +169,12 @@ def seal(*, book: Book, safe_id: int, opening: Opening | None = None) -> list[in
         for rows in read_ahead(
             book=book, from_id=head.to_id, to_id=max(safe_id, head.to_id), rows=BLOCK_OPERATIONS_MAX
         ):
-            grown = _append(book, head, frontier, rows, accounts, opening)
+            grown = _append(book, head, frontier, rows, accounts, opening, archive)
             if grown is None:
                 break
             head, frontier, count = grown
             sealed.append(count)
-            opening = None
+            opening = archive = None
             if len(sealed) == BLOCKS_PER_RUN_MAX:
                 break
     return sealed
@@ -160,7 +186,13 @@ def _refuse_a_fork(book: Book, head: Head) -> None:
 
 
 def _append(
-    book: Book, head: Head, frontier: Frontier, rows: Rows, accounts: Accounts, opening: Opening | None
+    book: Book,
+    head: Head,
+    frontier: Frontier,
+    rows: Rows,
+    accounts: Accounts,
+    opening: Opening | None,
+    archive: ArchiveLeaf | None,
 ) -> tuple[Head, Frontier, int] | None:
     """Append one block in one transaction; None where another sealer works on the book or has gone on."""
     with transaction.atomic():
@@ -173,17 +205,26 @@ def _append(
                 "Operations %s of book %s carry no valid code: quarantined.", sorted(found.forged)[:10], book.name
             )
             found = contents(rows, accounts=accounts, excluded=frozenset(found.forged))
-        header = _header(book, head, rows, found, sealed_at, opening)
+        header = _header(book, head, rows, found, sealed_at, opening, archive)
         leaf = header_leaf(header)
         hashes = [tree.leaf_hash(leaf), *found.leaf_hashes]
         grown, nodes = frontier.append(hashes)
         new = Head(header.number, header.incarnation, grown.size, grown.root, rows.to_id)
         execute(_SEAL, _block(book, header, new, leaf, hashes, sealed_at) + _nodes(nodes) + _quarantined(found))
+        if archive is not None:
+            told = (archive.name, archive.sha256, archive.from_id, archive.to_id, archive.operations)
+            execute(_ARCHIVE, (book.id, header.number, *told))
     return new, grown, len(found.ids)
 
 
 def _header(
-    book: Book, head: Head, rows: Rows, found: Contents, sealed_at: datetime, opening: Opening | None
+    book: Book,
+    head: Head,
+    rows: Rows,
+    found: Contents,
+    sealed_at: datetime,
+    opening: Opening | None,
+    archive: ArchiveLeaf | None,
 ) -> BlockHeader:
     return BlockHeader(
         book=book.name,
@@ -199,6 +240,7 @@ def _header(
         quarantined=tuple(sorted(found.forged)),
         keys=tuple(signing.public_keys()),
         incarnation_note=None if opening is None else opening.note,
+        archives=() if archive is None else (archive.document,),
     )
 
 

@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import django
+from django.conf import settings
 from django.db import connection
 
 from accounts.models import Book
@@ -29,6 +31,8 @@ from ledger.limits import (
 )
 from ledger.models import SealBlock
 from ledger.sealing import chain, runs
+from ledger.sealing.archive_check import check_archives
+from ledger.sealing.archives import Shelf
 from ledger.sealing.block_check import Checked, Span, check_span, spans
 from ledger.sealing.contents import Accounts, without_collector
 from ledger.sealing.derived_check import check_guards, check_records
@@ -98,17 +102,21 @@ def verify(
     mode: Mode,
     books: Sequence[Book] | None = None,
     outside: Sequence[str] = (),
+    archives: Sequence[Path] = (),
     processes: int = 1,
     progress: Progress | None = None,
     run: uuid.UUID | None = None,
 ) -> Report:
     """Verify and keep the result (ledger_verification). `outside` are further heads from elsewhere, as text.
 
+    `archives` are folders with archives, beside those of the settings.
+
     Every process beside the first reads and hashes on its own; a task has one. Raises Django's database errors.
     """
     run = run or uuid.uuid4()
     report = Report(str(run), mode.value, datetime.now(UTC), Findings(FINDINGS_TOLD_MAX))
     started = time.monotonic()
+    folders = (*settings.ARCHIVE_DIRECTORIES, *archives)
     chosen = list(Book.objects.order_by("id")) if books is None else list(books)
     with _unhurried():
         parts = [part(book=book, mode=mode) for book in chosen]
@@ -117,7 +125,7 @@ def verify(
         told = _told(run, mode, total, progress)
         with without_collector():
             for each in parts:
-                _verify_book(report, each, mode, outside, processes, told)
+                _verify_book(report, each, mode, outside, folders, processes, told)
         report.findings.add(*check_guards())
         report.seconds = time.monotonic() - started
         runs.finish(run=run, mode=mode.value, report=report.document, exit_code=report.exit_code)
@@ -152,11 +160,20 @@ def part(*, book: Book, mode: Mode) -> Part:
 
 
 def _verify_book(
-    report: Report, each: Part, mode: Mode, outside: Sequence[str], processes: int, told: Callable[[int], None]
+    report: Report,
+    each: Part,
+    mode: Mode,
+    outside: Sequence[str],
+    folders: Sequence[Path],
+    processes: int,
+    told: Callable[[int], None],
 ) -> None:
     book, result, findings = each.book, BookResult(each.book.name), report.findings
+    shelf = Shelf(book, folders)
+    findings.add(*check_archives(book=book, shelf=shelf, thoroughly=mode is Mode.FULL))
+    result.archives = len(shelf.shelved)
     parts = spans(book_id=book.id, first=each.first, last=each.last)
-    for checked in _check_all(book, parts, processes):
+    for checked in _check_all(book, parts, folders, processes):
         findings.add(*checked.findings)
         result.blocks += checked.blocks
         result.operations += checked.operations
@@ -169,7 +186,7 @@ def _verify_book(
     notes = outside_notes(book=book, rows=rows, files=outside)
     findings.add(*check_outside(book=book, notes=notes))
     if mode is not Mode.RECENT:
-        findings.add(*check_records(book=book))
+        findings.add(*check_records(book=book, shelf=shelf))
     result.size = chain.head(book_id=book.id).size
     result.outside = len(notes)
     report.outside += len(notes)
@@ -177,25 +194,28 @@ def _verify_book(
     report.books.append(result)
 
 
-def _check_all(book: Book, parts: Iterator[Span], processes: int) -> Iterator[Checked]:
+def _check_all(book: Book, parts: Iterator[Span], folders: Sequence[Path], processes: int) -> Iterator[Checked]:
     if processes <= 1:
-        accounts = Accounts(book.id)
+        accounts, shelf = Accounts(book.id), Shelf(book, folders)
         for span in parts:
-            yield check_span(book=book, span=span, accounts=accounts)
+            yield check_span(book=book, span=span, accounts=accounts, shelf=shelf)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=django.setup) as pool:
-        yield from pool.map(_check_elsewhere, ((book.id, book.name, span) for span in parts))
+        yield from pool.map(_check_elsewhere, ((book.id, book.name, folders, span) for span in parts))
 
 
-_elsewhere: dict[int, Accounts] = {}
+_elsewhere: dict[int, tuple[Accounts, Shelf]] = {}
 
 
-def _check_elsewhere(task: tuple[int, str, Span]) -> Checked:
-    book_id, name, span = task
-    accounts = _elsewhere.setdefault(book_id, Accounts(book_id))
+def _check_elsewhere(task: tuple[int, str, Sequence[Path], Span]) -> Checked:
+    book_id, name, folders, span = task
+    book = Book(id=book_id, name=name)
+    if book_id not in _elsewhere:
+        _elsewhere[book_id] = Accounts(book_id), Shelf(book, folders)
+    accounts, shelf = _elsewhere[book_id]
     with without_collector():
-        return check_span(book=Book(id=book_id, name=name), span=span, accounts=accounts)
+        return check_span(book=book, span=span, accounts=accounts, shelf=shelf)
 
 
 def _told(run: uuid.UUID, mode: Mode, total: int, progress: Progress | None) -> Callable[[int], None]:

@@ -37,6 +37,14 @@ class Command(BaseCommand):
             metavar="FILE",
             help="a head kept elsewhere; repeatable",
         )
+        parser.add_argument(
+            "--archives",
+            action="append",
+            type=Path,
+            default=[],
+            metavar="FOLDER",
+            help="a folder with archives, beside those of ARCHIVE_DIRECTORIES; repeatable",
+        )
         parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -47,6 +55,7 @@ class Command(BaseCommand):
                 mode=mode or Mode.FULL,
                 books=None if book is None else [Book.objects.get(name=name) for name in book],
                 outside=[path.read_text(encoding="utf-8") for path in options["checkpoint"]],
+                archives=options["archives"],
                 processes=options["processes"],
                 progress=None if options["json"] or not self.stderr.isatty() else self._bar,
             )

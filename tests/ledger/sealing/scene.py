@@ -94,7 +94,7 @@ def staged(folder: Path) -> Iterator[Scene]:
     """Stage the scene: accounts with history in three sealed and published blocks, and a backup from before the last."""
     with servers.scratch_database(Path(os.environ[servers.STATE_VARIABLE])) as database:
         name = database.superuser_url.rpartition("/")[2].partition("?")[0]
-        _draw_ids_of_its_own(name)
+        draw_ids_of_its_own(name)
         with override_settings(SEAL_DIRECTORIES=[folder]), working_in(name):
             page = Page.open_new("anna EUR floor 0.00", "bank EUR", "points JPY")
             scene = Scene(name, "", page, folder)
@@ -114,7 +114,7 @@ def staged(folder: Path) -> Iterator[Scene]:
                 yield scene
 
 
-def _draw_ids_of_its_own(name: str) -> None:
+def draw_ids_of_its_own(name: str) -> None:
     """Let books, accounts and sources have ids that no other database of the run has: the process and Valkey remember by id."""
     with superuser(name) as server:
         for table in ("accounts_book", "accounts_account", "security_source"):
