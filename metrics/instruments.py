@@ -79,6 +79,10 @@ TASKS = QuickHistogram(
     "ledger_task_duration_seconds", "Time that a task of the worker took", ["task", "outcome"], buckets=TASK_SECONDS
 )
 BELLS = Counter("ledger_bells_total", "Tasks that were sent to the workers, by the process that rang", ["task"])
+CONTRADICTIONS = Counter(
+    "ledger_witness_contradictions_total",
+    "Answers of witnesses that remember another or a longer history than the chain has",
+)
 PROCESSES = Gauge("ledger_processes", "Processes that live, by kind", ["kind"], multiprocess_mode="livesum")
 
 
@@ -113,6 +117,11 @@ def count_grid_read(result: str) -> None:
 def count_grid_check(result: str, number: int) -> None:
     """Count comparisons of cached balances with the ledger: same, moving or different."""
     _grid_checks[result].inc(number)
+
+
+def count_contradiction() -> None:
+    """Count one answer of a witness that remembers another history of a chain."""
+    CONTRADICTIONS.inc()
 
 
 def count_problem(code: str) -> None:

@@ -19,6 +19,7 @@ from ledger.posting import execute
 from ledger.sealing import chain, notes, publication, signing, tree, witnessing
 from ledger.sealing.notes import Verifier
 from ledger.sealing.witnessing import WitnessAway, WitnessContradicts
+from metrics.instruments import count_contradiction
 from metrics.repository import observed
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ def _unless_paused(name: str, give: Callable[[], None]) -> None:
         logger.warning("%s does not have the newest head: %s", name, error)
     except WitnessContradicts:
         _paused[name] = time.monotonic() + DISTRIBUTION_PAUSE_SECONDS
+        count_contradiction()
         logger.exception("ALARM: the chain was cut, restored or rewritten.")
 
 

@@ -13,6 +13,7 @@ from ledger.sealing import chain, checkpoints, distribution, evidence, publicati
 from ledger.sealing.book_export import export_book
 from ledger.sealing.notes import KeyTextError
 from ledger.sealing.witness import Witness
+from metrics.instruments import CONTRADICTIONS
 from tests.ledger.page import Page
 from tests.ledger.sealing.test_witness import served
 
@@ -99,6 +100,7 @@ def test_a_witness_that_is_away_is_left_alone_for_a_while_and_then_asked_again(p
 
 def test_a_witness_that_remembers_more_raises_an_alarm(page, witness, caplog):
     page.seal()
+    before = CONTRADICTIONS._value.get()
     origin = signing.origin(book_of(page).name, 1)
     longer = checkpoints.sign(checkpoints.Checkpoint(origin, 9, b"r" * 32), signing.signers())
     with witness.memory() as memory:
@@ -110,7 +112,9 @@ def test_a_witness_that_remembers_more_raises_an_alarm(page, witness, caplog):
         caplog.at_level(logging.ERROR),
     ):
         distribution.distribute(book=book_of(page))
+        distribution.distribute(book=book_of(page))
 
+    assert CONTRADICTIONS._value.get() - before == 1, "in the pause it is not asked again"
     assert "ALARM" in caplog.text
     assert "has cosigned 9 leaves, and this chain has 1" in caplog.text
     assert cosigned(page) == []
