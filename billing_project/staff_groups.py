@@ -23,13 +23,16 @@ OWN_APPS = (
 )
 _READ = tuple(f"{app}.view_*" for app in OWN_APPS)
 GROUPS: dict[str, tuple[str, ...]] = {
-    # Reads all, changes nothing.
-    "auditor": _READ,
+    # Reads all, changes nothing; asks for verifications.
+    "auditor": (*_READ, "ledger.ask_verification"),
     # Carries out mass operations, asks for corrections, freezes accounts and changes floors.
     "operator": (
         "accounts.view_*",
         "accounts.change_account",
-        "ledger.*",
+        "ledger.view_*",
+        "ledger.add_*",
+        "ledger.change_*",
+        "ledger.delete_*",
         "massops.*",
         "payments.view_*",
         "security.view_approval",
@@ -39,6 +42,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     # Sets up: books, units, clients, people, thresholds, schedules. Neither moves units nor approves.
     "administrator": (
         *_READ,
+        "ledger.ask_verification",
         "accounts.*_book",
         "accounts.*_unit",
         "notifications.*",

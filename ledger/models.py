@@ -331,6 +331,7 @@ class Verification(AppendOnlyModel):
     class Meta:
         managed = False
         db_table = "ledger_verification"
+        permissions = (("ask_verification", "Can ask the workers for a verification"),)
 
     def __str__(self) -> str:
         return f"verification {self.run}"

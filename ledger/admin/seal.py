@@ -7,6 +7,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 from kombu.exceptions import OperationalError
@@ -14,10 +15,13 @@ from kombu.exceptions import OperationalError
 from accounts.admin import InBookAdmin
 from appendonly.admin import ReadOnlyAdmin
 from ledger.admin import shown
+from ledger.admin.acts import require
 from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealPublication, SealQuarantine, Verification
 from ledger.sealing import runs, status
 from ledger.sealing.verification import Mode
 from ledger.tasks import verify
+
+ASK = "ledger.ask_verification"
 
 
 class _ListedAdmin(InBookAdmin):
@@ -109,14 +113,30 @@ class VerificationAdmin(ReadOnlyAdmin):
     list_before_template = "panel/_verify.html"
 
     def get_urls(self) -> list[Any]:
-        """With the button's address."""
+        """With the addresses of the button and of what tells how far the newest one is."""
         ask = self.admin_site.admin_view(require_POST(self.ask_view))
-        return [path("ask/", ask, name="ledger_verification_ask"), *super().get_urls()]
+        progress = self.admin_site.admin_view(self.progress_view)
+        return [
+            path("ask/", ask, name="ledger_verification_ask"),
+            path("progress/", progress, name="ledger_verification_progress"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, below the buttons and how far the newest verification is."""
+        told = _progress() | {"may_ask": request.user.has_perm(ASK)}
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **told})
+        return response
+
+    def progress_view(self, request: HttpRequest) -> HttpResponse:
+        """How far the newest verification is, as a part of the page that asks for itself again until it is done."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return TemplateResponse(request, "panel/_verification.html", _progress())
 
     def ask_view(self, request: HttpRequest) -> HttpResponse:
         """Ask the workers for a verification, unless one is under way."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(request, ASK)
         mode = Mode.FULL if request.POST.get("mode") == Mode.FULL else Mode.RECENT
         newest = runs.newest()
         if newest is not None and newest.state == "asked":
@@ -125,7 +145,7 @@ class VerificationAdmin(ReadOnlyAdmin):
             run = runs.ask(mode=mode.value)
             try:
                 verify.apply_async(kwargs={"mode": mode.value, "run": str(run)}, retry=False)
-                messages.success(request, "The workers verify. Reload this page to see how far they are.")
+                messages.success(request, "The workers verify; below you see how far they are.")
             except OperationalError:
                 messages.error(request, "The workers cannot be reached; manage.py verify does the same.")
         return HttpResponseRedirect(reverse("admin:ledger_verification_changelist"))
@@ -133,13 +153,35 @@ class VerificationAdmin(ReadOnlyAdmin):
     @admin.display(description="operations")
     def progress_column(self, step: Verification) -> str:
         """How many of how many are verified."""
-        return f"{step.done:,} of {step.total:,}" if step.state == "running" else ""
+        return _far(step) if step.state == "running" else ""
 
     @admin.display(description="result")
     def found_column(self, step: Verification) -> Any:
         """What was found."""
-        if step.state != "done":
-            return ""
-        found = (step.report or {}).get("findings_total", 0)
-        note = ", self check only" if (step.report or {}).get("self_check_only") else ""
-        return shown.badge(f"{found} findings{note}" if found else f"sound{note}", "bad" if found else "good")
+        return _result(step) if step.state == "done" else ""
+
+
+def _progress() -> dict[str, Any]:
+    """What the templates show of the newest verification."""
+    step = runs.newest()
+    if step is None:
+        return {"step": None}
+    moving = step.state != "done"
+    return {
+        "step": step,
+        "moving": moving,
+        "far": _far(step),
+        "percent": 100 * step.done // step.total if step.total else 0,
+        "result": "" if moving else _result(step),
+    }
+
+
+def _far(step: Verification) -> str:
+    return f"{step.done:,} of {step.total:,}"
+
+
+def _result(step: Verification) -> Any:
+    report = step.report or {}
+    found = report.get("findings_total", 0)
+    note = ", self check only" if report.get("self_check_only") else ""
+    return shown.badge(f"{found} findings{note}" if found else f"sound{note}", "bad" if found else "good")

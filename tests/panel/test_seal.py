@@ -1,6 +1,10 @@
 """The chain in the panel: a receipt in words and as a file, where heads went, and a verification that a person asks for."""
 
+import uuid
+
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
@@ -109,3 +113,38 @@ def test_a_bystander_sees_nothing(bystander, page):
     for path in (f"operation/{page.operation_id('salary')}/receipt/", "sealblock/", "verification/"):
         assert bystander.get(f"/admin/ledger/{path}").status_code == 403
     assert bystander.post("/admin/ledger/verification/ask/").status_code == 403
+    assert bystander.get("/admin/ledger/verification/progress/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("group", "may"), [("auditor", True), ("administrator", True), ("controller", False), ("operator", False)]
+)
+def test_auditors_and_administrators_ask_for_verifications_and_others_watch(bystander, monkeypatch, group, may):
+    asked = []
+    monkeypatch.setattr(verify, "apply_async", lambda **options: asked.append(options["kwargs"]))
+    runs.finish(run=uuid.uuid4(), mode="full", report={"findings_total": 0}, exit_code=0)
+    user = get_user_model().objects.get(pk=bystander.session["_auth_user_id"])
+    user.groups.set([Group.objects.get(name=group)])
+
+    listed = bystander.get("/admin/ledger/verification/").content.decode()
+    answer = bystander.post("/admin/ledger/verification/ask/", {"mode": "recent"})
+
+    assert ("Verify everything now" in listed) is may
+    assert (answer.status_code, len(asked)) == ((302, 1) if may else (403, 0))
+    for kwargs in asked:
+        runs.finish(run=kwargs["run"], mode="recent", report={"findings_total": 0}, exit_code=0)
+
+
+def test_progress_moves_and_stops_when_it_is_done(browser):
+    run = runs.ask(mode="full")
+
+    def progress():
+        return browser.get("/admin/ledger/verification/progress/").content.decode()
+
+    assert "has not begun" in progress()
+    runs.note(run=run, mode="full", state="running", done=500_000, total=2_000_000)
+    assert "500,000 of 2,000,000 operations" in progress()
+    assert 'hx-trigger="every 2s"' in progress()
+    runs.finish(run=run, mode="full", report={"findings_total": 3}, exit_code=1)
+    assert "3 findings" in progress()
+    assert "hx-trigger" not in progress()
