@@ -131,11 +131,11 @@ def seal(_book_id: int, _span: str) -> dict[str, Any]:
         "chains": [
             {
                 "book": chain.book,
-                "tone": "bad" if chain.quarantined else "good" if chain.lag_seconds < SEAL_LAG_SECONDS else "warn",
+                "tone": "bad" if chain.unacknowledged else "good" if chain.lag_seconds < SEAL_LAG_SECONDS else "warn",
                 "leaves": f"{chain.size:,}",
                 "blocks": f"{chain.blocks:,}",
                 "signed": f"{chain.signed_size:,}",
-                "quarantined": chain.quarantined,
+                "quarantined": chain.unacknowledged,
                 "lag": _age(chain.lag_seconds) if chain.lag_seconds else "none",
             }
             for chain in status.chains()

@@ -37,8 +37,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "payments.view_*",
         "security.view_approval",
     ),
-    # Approves what others ask for.
-    "controller": (*_READ, "security.decide_approval"),
+    # Approves what others ask for, and says what a quarantined operation is.
+    "controller": (*_READ, "security.decide_approval", "ledger.acknowledge_sealquarantine"),
     # Sets up: books, units, clients, people, thresholds, schedules. Neither moves units nor approves.
     "administrator": (
         *_READ,

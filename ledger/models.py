@@ -240,9 +240,30 @@ class SealQuarantine(AppendOnlyModel):
     class Meta:
         managed = False
         db_table = "ledger_seal_quarantine"
+        permissions = (("acknowledge_sealquarantine", "Can acknowledge a quarantined operation"),)
 
     def __str__(self) -> str:
         return f"operation {self.operation_id}"
+
+
+class SealAcknowledgement(AppendOnlyModel):
+    """That somebody looked into a quarantined operation, as its record was then, and what it is."""
+
+    operation_id = models.BigIntegerField(primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    leaf_hash = models.BinaryField()
+    who = models.TextField()
+    reason = models.TextField()
+    acknowledged_at = models.DateTimeField()
+    mac = models.BinaryField()
+    mac_key = models.TextField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_seal_acknowledgement"
+
+    def __str__(self) -> str:
+        return f"operation {self.operation_id} by {self.who}"
 
 
 class SealCheckpoint(AppendOnlyModel):

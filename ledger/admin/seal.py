@@ -5,23 +5,34 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Concat
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from kombu.exceptions import OperationalError
 
 from accounts.admin import InBookAdmin
 from appendonly.admin import ReadOnlyAdmin
-from ledger.admin import shown
-from ledger.admin.acts import require
-from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealPublication, SealQuarantine, Verification
+from ledger.admin import acts, shown
+from ledger.models import (
+    SealAcknowledgement,
+    SealBlock,
+    SealCheckpoint,
+    SealCosignature,
+    SealPublication,
+    SealQuarantine,
+    Verification,
+)
 from ledger.sealing import runs, status
+from ledger.sealing.acknowledgements import AcknowledgementRefused, acknowledge
 from ledger.sealing.verification import Mode
 from ledger.tasks import verify
 
 ASK = "ledger.ask_verification"
+ACKNOWLEDGE = "ledger.acknowledge_sealquarantine"
 
 
 class _ListedAdmin(InBookAdmin):
@@ -93,8 +104,54 @@ class SealCheckpointAdmin(_ListedAdmin):
 class SealQuarantineAdmin(_ListedAdmin):
     """Operations without a valid code: they did not come through the service."""
 
-    list_display = ("operation_column", "reason", "found_at", "block_number")
+    list_display = ("operation_column", "reason", "found_at", "block_number", "acknowledged_column")
     ordering = ("-operation_id",)
+
+    def get_urls(self) -> list[Any]:
+        """With the address of the act."""
+        act = self.admin_site.admin_view(self.acknowledge_view)
+        return [
+            path("<int:operation>/acknowledge/", act, name="ledger_sealquarantine_acknowledge"),
+            *super().get_urls(),
+        ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SealQuarantine]:
+        """With who acknowledged each last."""
+        rows: QuerySet[SealQuarantine] = super().get_queryset(request)
+        same = SealAcknowledgement.objects.filter(book_id=OuterRef("book_id"), operation_id=OuterRef("operation_id"))
+        said = same.order_by("-acknowledged_at").annotate(said=Concat("who", Value(": "), "reason"))
+        return rows.annotate(acknowledged=Subquery(said.values("said")[:1]))
+
+    @admin.display(description="acknowledged")
+    def acknowledged_column(self, row: Any) -> Any:
+        """Who looked into it and what they found, or the way to the act."""
+        address = reverse("admin:ledger_sealquarantine_acknowledge", args=[row.operation_id])
+        return row.acknowledged or format_html('<a class="pn-link" href="{}">Acknowledge</a>', address)
+
+    def acknowledge_view(self, request: HttpRequest, operation: int) -> HttpResponse:
+        """The act, on a page of its own with a reason."""
+        acts.require(request, ACKNOWLEDGE)
+        row = SealQuarantine.objects.select_related("book").filter(operation_id=operation).first()
+        if row is None:
+            raise Http404
+        form = acts.ActForm(request.POST or None, initial=acts.fresh_token())
+        back = reverse("admin:ledger_sealquarantine_changelist")
+        if request.method == "POST" and form.is_valid():
+            who = f"staff:{request.user.get_username()}"
+            try:
+                acknowledge(book=row.book, operation_id=operation, who=who, reason=form.cleaned_data["reason"])
+            except AcknowledgementRefused as error:
+                messages.error(request, str(error))
+            else:
+                messages.success(request, "It is acknowledged. Verification goes on telling of it, as acknowledged.")
+            return HttpResponseRedirect(back)
+        lead = (
+            "It did not come through the service and is no part of the chain. Say what it is and how it came there; undo it by "
+            "a reversal where it must not count."
+        )
+        title = f"Acknowledge operation {operation}"
+        context = {"title": title, "lead": lead, "form": form, "button": "Acknowledge", "back": back, "danger": True}
+        return acts.page(request, site=self.admin_site, opts=self.opts, **context)
 
     @admin.display(description="operation")
     def operation_column(self, row: SealQuarantine) -> Any:
@@ -136,7 +193,7 @@ class VerificationAdmin(ReadOnlyAdmin):
 
     def ask_view(self, request: HttpRequest) -> HttpResponse:
         """Ask the workers for a verification, unless one is under way."""
-        require(request, ASK)
+        acts.require(request, ASK)
         mode = Mode.FULL if request.POST.get("mode") == Mode.FULL else Mode.RECENT
         newest = runs.newest()
         if newest is not None and newest.state == "asked":

@@ -32,7 +32,9 @@ class SealCollector(Collector):
         )
         blocks = GaugeMetricFamily("ledger_seal_blocks", "Blocks of the chain", labels=["book"])
         quarantined = GaugeMetricFamily(
-            "ledger_seal_quarantined_operations", "Operations without a valid code", labels=["book"]
+            "ledger_seal_quarantined_operations",
+            "Operations without a valid code that nobody has acknowledged",
+            labels=["book"],
         )
         for chain in chains:
             lag.add_metric([chain.book], chain.lag_seconds)
@@ -40,7 +42,7 @@ class SealCollector(Collector):
             size.add_metric([chain.book, "signed"], chain.signed_size)
             size.add_metric([chain.book, "published"], chain.published_size)
             blocks.add_metric([chain.book], chain.blocks)
-            quarantined.add_metric([chain.book], chain.quarantined)
+            quarantined.add_metric([chain.book], chain.unacknowledged)
         yield from (lag, size, blocks, quarantined)
         good = GaugeMetricFamily("ledger_verification_ok", "Whether the newest finished verification found nothing")
         age = GaugeMetricFamily("ledger_verification_age_seconds", "Time since the newest verification was finished")

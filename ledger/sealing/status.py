@@ -20,7 +20,8 @@ _HOLDER = """
 
 @dataclass(frozen=True, slots=True)
 class ChainStatus:
-    """One book's chain; `published_size` has arrived in every folder, `quarantined` operations carry no valid code."""
+    """One book's chain; `published_size` has arrived in every folder, `quarantined` operations carry no valid code; into the
+    `unacknowledged` of them nobody has looked."""
 
     book: str
     blocks: int
@@ -29,6 +30,7 @@ class ChainStatus:
     signed_size: int
     published_size: int
     quarantined: int
+    unacknowledged: int
     lag_seconds: float
 
 
@@ -66,7 +68,8 @@ def lines() -> Iterator[str]:
     for chain in chains():
         yield (
             f"{chain.book}: {chain.blocks} blocks, {chain.size} leaves, incarnation {chain.incarnation}, signed up to "
-            f"{chain.signed_size}, published up to {chain.published_size}, {chain.quarantined} quarantined, "
+            f"{chain.signed_size}, published up to {chain.published_size}, {chain.quarantined} quarantined "
+            f"({chain.unacknowledged} not acknowledged), "
             f"lag {chain.lag_seconds:.1f} s."
         )
     if (found := holder()) is not None:

@@ -8,12 +8,13 @@ at its end, or rewritten as a whole by somebody with the key, and says so.
 import multiprocessing
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,14 @@ from ledger.limits import (
     SCRUB_RUNS_PER_DAY,
 )
 from ledger.models import SealBlock
-from ledger.sealing import chain, runs
+from ledger.sealing import acknowledgements, chain, runs
+from ledger.sealing.acknowledgements import Acknowledged
 from ledger.sealing.archive_check import check_archives
 from ledger.sealing.archives import Shelf
 from ledger.sealing.block_check import Checked, Span, check_span, spans
 from ledger.sealing.contents import Accounts, without_collector
 from ledger.sealing.derived_check import check_guards, check_records
-from ledger.sealing.findings import BookResult, Findings
+from ledger.sealing.findings import BookResult, Finding, Findings
 from ledger.sealing.head_check import check_chain, check_heads, check_outside, outside_notes
 
 # Told how many of how many operations are verified.
@@ -63,7 +65,10 @@ class Part:
 
 @dataclass
 class Report:
-    """What a verification looked at and found. Exit code 0: nothing is wrong; 1: something is."""
+    """What a verification looked at and found. Exit code 0: nothing is wrong; 1: something is.
+
+    `acknowledged` are the quarantined operations that somebody looked into: by operation who, when and why.
+    """
 
     run: str
     mode: str
@@ -71,6 +76,7 @@ class Report:
     findings: Findings
     books: list[BookResult] = field(default_factory=list)
     outside: int = 0
+    acknowledged: dict[int, dict[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
     scrubbed: dict[str, int] = field(default_factory=dict)
 
@@ -91,6 +97,8 @@ class Report:
             "self_check_only": self.outside == 0,
             "outside_heads": self.outside,
             "books": [asdict(book) for book in self.books],
+            "acknowledged_total": len(self.acknowledged),
+            "acknowledged": list(self.acknowledged.values())[: self.findings.limit],
             "findings_total": self.findings.total,
             "findings": [finding.document for finding in self.findings.found],
             "scrubbed": self.scrubbed,
@@ -143,6 +151,22 @@ def _unhurried() -> Iterator[None]:
             cursor.execute("RESET statement_timeout")
 
 
+def _take(report: Report, known: Mapping[int, Acknowledged], findings: Iterable[Finding]) -> None:
+    """Take findings up, each as a finding or as what was acknowledged."""
+    for finding in findings:
+        if acknowledgements.covers(known, finding):
+            said = known[finding.operation or 0]
+            report.acknowledged[said.operation_id] = {
+                "book": finding.book,
+                "operation": said.operation_id,
+                "who": said.who,
+                "reason": said.reason,
+                "acknowledged_at": said.acknowledged_at.isoformat(),
+            }
+        else:
+            report.findings.add(finding)
+
+
 def part(*, book: Book, mode: Mode) -> Part:
     """Return which blocks of a book a mode looks at now."""
     last = chain.head(book_id=book.id).number
@@ -168,25 +192,28 @@ def _verify_book(
     processes: int,
     told: Callable[[int], None],
 ) -> None:
-    book, result, findings = each.book, BookResult(each.book.name), report.findings
+    book, result = each.book, BookResult(each.book.name)
+    known, wrong = acknowledgements.settled(book=book)
+    take = partial(_take, report, known)
+    take(wrong)
     shelf = Shelf(book, folders)
-    findings.add(*check_archives(book=book, shelf=shelf, thoroughly=mode is Mode.FULL))
+    take(check_archives(book=book, shelf=shelf, thoroughly=mode is Mode.FULL))
     result.archives = len(shelf.shelved)
     parts = spans(book_id=book.id, first=each.first, last=each.last)
     for checked in _check_all(book, parts, folders, processes):
-        findings.add(*checked.findings)
+        take(checked.findings)
         result.blocks += checked.blocks
         result.operations += checked.operations
         result.codes_unchecked += checked.codes_unchecked
         told(checked.operations)
-    findings.add(*check_chain(book=book, first=each.first, last=each.last))
+    take(check_chain(book=book, first=each.first, last=each.last))
     sizes = SealBlock.objects.filter(book_id=book.id, number__in=[each.first, each.last]).values_list("size", flat=True)
-    findings.add(*check_heads(book=book, first_size=min(sizes, default=0), last_size=max(sizes, default=0)))
+    take(check_heads(book=book, first_size=min(sizes, default=0), last_size=max(sizes, default=0)))
     rows = OUTSIDE_NOTES_FULL_MAX if mode is Mode.FULL else OUTSIDE_NOTES_MAX
     notes = outside_notes(book=book, rows=rows, files=outside)
-    findings.add(*check_outside(book=book, notes=notes))
+    take(check_outside(book=book, notes=notes))
     if mode is not Mode.RECENT:
-        findings.add(*check_records(book=book, shelf=shelf))
+        take(check_records(book=book, shelf=shelf))
     result.size = chain.head(book_id=book.id).size
     result.outside = len(notes)
     report.outside += len(notes)

@@ -107,12 +107,36 @@ def test_a_person_asks_for_a_verification(browser, page, monkeypatch):
     assert browser.get("/admin/ledger/verification/ask/").status_code == 405
 
 
+def test_a_quarantined_operation_is_acknowledged_with_a_reason(browser, page, owner_connection):
+    owner_connection.execute(
+        "INSERT INTO ledger_operation (book_id, source_id, key, kind, message, message_hash, credential, received_at,"
+        " effective_at, outcome) SELECT book_id, source_id, 'by hand', kind, message, message_hash, credential,"
+        " received_at, effective_at, 'forbidden' FROM ledger_operation WHERE book_id = %s",
+        (page.book_id,),
+    )
+    page.seal()
+    book = Book.objects.get(id=page.book_id)
+    operation = page.query("SELECT operation_id FROM ledger_seal_quarantine WHERE book_id = %s", book.id)[0][0]
+    act, listed = f"/admin/ledger/sealquarantine/{operation}/acknowledge/", "/admin/ledger/sealquarantine/"
+
+    assert act in browser.get(listed, {"book": book.name}).content.decode()
+    assert "Acknowledge operation" in browser.get(act).content.decode()
+    assert browser.post(act, {"reason": "", "token": uuid.uuid4()}).status_code == 200
+    browser.post(act, {"reason": "left by the installation", "token": uuid.uuid4()})
+    again = browser.post(act, {"reason": "twice", "token": uuid.uuid4()}, follow=True)
+
+    assert "acknowledged already" in again.content.decode()
+    assert ": left by the installation" in browser.get(listed, {"book": book.name}).content.decode()
+    assert browser.get("/admin/ledger/sealquarantine/1/acknowledge/").status_code == 404
+
+
 def test_a_bystander_sees_nothing(bystander, page):
     page.seal()
 
     for path in (f"operation/{page.operation_id('salary')}/receipt/", "sealblock/", "verification/"):
         assert bystander.get(f"/admin/ledger/{path}").status_code == 403
     assert bystander.post("/admin/ledger/verification/ask/").status_code == 403
+    assert bystander.get("/admin/ledger/sealquarantine/1/acknowledge/").status_code == 403
     assert bystander.get("/admin/ledger/verification/progress/").status_code == 403
 
 

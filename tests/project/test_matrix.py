@@ -73,6 +73,7 @@ ADMINISTRATION = {
     "admin:accounts_account_floor": "accounts.change_account",
     "admin:accounts_account_status": "accounts.change_account",
     "admin:ledger_operation_receipt": "ledger.view_operation",
+    "admin:ledger_sealquarantine_acknowledge": "ledger.acknowledge_sealquarantine",
     "admin:ledger_verification_ask": "ledger.ask_verification",
     "admin:ledger_verification_progress": "ledger.view_verification",
     "admin:massops_massoperation_template": "massops.view_massoperation",

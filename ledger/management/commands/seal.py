@@ -1,5 +1,9 @@
-"""`manage.py seal`: seal once or in a loop, tell where the chains stand, begin a new incarnation after a restore, make a key."""
+"""`manage.py seal`: seal once or in a loop, tell where the chains stand, acknowledge a quarantined operation, make a key.
 
+And after a restore: begin a new incarnation.
+"""
+
+import getpass
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,8 @@ from django.db import OperationalError
 from accounts.models import Book
 from accounts.queries import book_id_of
 from ledger.limits import SEAL_PERIOD_SECONDS
-from ledger.sealing import incarnations, sealer, signing, status
+from ledger.sealing import acknowledgements, incarnations, sealer, signing, status
+from ledger.sealing.acknowledgements import AcknowledgementRefused
 from ledger.sealing.book_export import export_book
 from ledger.sealing.export import ExportError
 from ledger.sealing.notes import KeyTextError, Signer
@@ -31,9 +36,12 @@ class Command(BaseCommand):
         acts.add_argument(
             "--export", type=Path, metavar="FOLDER", help="write the chain as a folder of tiles, or bring it up"
         )
+        acts.add_argument(
+            "--acknowledge", type=int, metavar="OPERATION", help="say what a quarantined operation is; needs --reason"
+        )
         acts.add_argument("--new-key", action="store_true", help="print a new private key for SEAL_KEYS")
-        parser.add_argument("--reason", help="why there is a new incarnation; it is sealed")
-        parser.add_argument("--book", default="main", help="the book of a new incarnation or an export (default main)")
+        parser.add_argument("--reason", help="why there is a new incarnation, or what was found out")
+        parser.add_argument("--book", default="main", help="the book of the act (default main)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Do it; a refusal becomes one sentence and exit code 1."""
@@ -42,6 +50,8 @@ class Command(BaseCommand):
                 self.stdout.write(Signer.generate(signing.key_name()).text)
             elif options["new_incarnation"]:
                 self._open(options["book"], options["reason"])
+            elif options["acknowledge"] is not None:
+                self._acknowledge(options["book"], options["acknowledge"], options["reason"])
             elif options["export"]:
                 self._export(options["book"], options["export"])
             elif options["status"]:
@@ -51,7 +61,7 @@ class Command(BaseCommand):
                 self._loop()
             else:
                 self._once()
-        except (SealRefused, KeyTextError, ExportError) as error:
+        except (SealRefused, KeyTextError, ExportError, AcknowledgementRefused) as error:
             raise CommandError(str(error)) from None
 
     def _once(self) -> None:
@@ -78,6 +88,13 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Published were {loss.published.size} leaves; the last common size is {loss.common_size}. What lies between"
             " is lost: whoever has receipts of it can enter those operations again."
+        )
+
+    def _acknowledge(self, name: str, operation: int, reason: str | None) -> None:
+        who = f"shell:{getpass.getuser()}"
+        acknowledgements.acknowledge(book=self._book(name), operation_id=operation, who=who, reason=reason or "")
+        self.stdout.write(
+            f"Operation {operation} is acknowledged. Verification goes on telling of it, as acknowledged."
         )
 
     def _export(self, name: str, folder: Path) -> None:

@@ -87,7 +87,12 @@ class Command(BaseCommand):
                 if value not in {"", None}
             )
             self.stdout.write(": ".join(text for text in (finding.code.value, place, finding.detail) if text))
+        for said in report.acknowledged.values():
+            self.stdout.write(
+                f"acknowledged: book {said['book']} operation {said['operation']}: by {said['who']}, {said['reason']}"
+            )
         if report.outside == 0:
             self.stdout.write("Self check only: no head from outside of the database was compared.")
         verdict = "something is wrong" if report.exit_code else "sound"
-        self.stdout.write(f"{report.findings.total} findings in {report.seconds:.1f} s: {verdict}.")
+        known = f" ({len(report.acknowledged)} quarantined operations are acknowledged)" if report.acknowledged else ""
+        self.stdout.write(f"{report.findings.total} findings in {report.seconds:.1f} s: {verdict}{known}.")

@@ -8,7 +8,7 @@ WITH guarded (name, operations) AS (VALUES
   ('ledger_snapshot', '{update,truncate}'), ('ledger_seal_block', '{update,delete,truncate}'),
   ('ledger_seal_node', '{update,delete,truncate}'), ('ledger_seal_quarantine', '{update,delete,truncate}'),
   ('ledger_seal_checkpoint', '{update,delete,truncate}'), ('ledger_seal_cosignature', '{update,delete,truncate}'),
-  ('ledger_seal_publication', '{update,delete,truncate}'), ('ledger_archive', '{update,delete,truncate}'),
+  ('ledger_seal_publication', '{update,delete,truncate}'), ('ledger_seal_acknowledgement', '{update,delete,truncate}'), ('ledger_archive', '{update,delete,truncate}'),
   ('ledger_verification', '{update,delete,truncate}')),
 relation AS (
   SELECT c.oid, c.relname, g.operations FROM guarded g JOIN pg_catalog.pg_class c ON c.oid = to_regclass('public.' || g.name)
