@@ -16,7 +16,7 @@ export PORT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop status reset test check static lint format hammer-massops bench bench-quick lock
+.PHONY: help run stop status reset test check static lint format hammer-massops hammer-seal bench bench-quick lock
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -59,6 +59,9 @@ format: $(VENV)/.dev-stamp ## Bring the code into the one format
 
 hammer-massops: $(VENV)/.dev-stamp ## Kill workers while a mass operation of 100,000 rows is posted (minutes)
 	@BILLING_HAMMER_ROWS=100000 $(BIN)/python -m pytest tests/massops/test_kill.py
+
+hammer-seal: $(VENV)/.dev-stamp ## Kill sealers for 20 seconds while sixteen writers post, and print what became of the operations
+	@BILLING_HAMMER_SECONDS=20 $(BIN)/python -m pytest -rP tests/ledger/hammers/test_seal.py::test_it_seals_every_operation_exactly_once
 
 bench: $(VENV)/.bench-stamp ## Measure the speed (long)
 	@$(BIN)/python -m benchmarks

@@ -9,7 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
+
 from accounts.models import Book
+from appendonly.sqlfiles import read_sql
 from ledger.limits import SPAN_BLOCKS_MAX, SPAN_OPERATIONS_MAX
 from ledger.models import SealBlock
 from ledger.sealing import chain, contents, tree
@@ -18,6 +21,8 @@ from ledger.sealing.archives import ArchiveMissing, Shelf
 from ledger.sealing.contents import Accounts, Contents
 from ledger.sealing.findings import Code, Finding
 from ledger.sealing.leaves import UnitTotals
+
+_METADATA = read_sql("ledger/sql/read/metadata_in_range.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ def check_span(*, book: Book, span: Span, accounts: Accounts, shelf: Shelf) -> C
         except ArchiveDamaged as error:
             findings += [Finding(Code.ARCHIVE_DIFFERS, str(error), book.name, run[0].number), *_headers(book, run)]
             continue
+        forged += _metadata(book, run, quarantined)
         operations += len(ids)
         before = len(findings)
         for block in run:
@@ -84,6 +90,29 @@ def check_span(*, book: Book, span: Span, accounts: Accounts, shelf: Shelf) -> C
         if len(findings) == before:
             findings += _totals(book, run, totals)
     return Checked(len(blocks), operations, unchecked, (*findings, *forged))
+
+
+def _metadata(book: Book, run: list[SealBlock], quarantined: set[int]) -> Iterator[Finding]:
+    """Compare the metadata that searches use with those of the message, which is sealed."""
+    ends = [block.to_id for block in run]
+    with connection.cursor() as cursor:
+        cursor.execute(_METADATA, (book.id, run[0].from_id, run[-1].to_id))
+        for operation_id, message, metadata in cursor:
+            if operation_id not in quarantined and _said(bytes(message)) != (
+                None if metadata is None else json.loads(metadata)
+            ):
+                detail = "The metadata that searches use are not those of its message."
+                block = run[min(bisect_right(ends, operation_id - 1), len(run) - 1)].number
+                yield Finding(Code.METADATA_DIFFERS, detail, book.name, block, operation_id)
+
+
+def _said(message: bytes) -> Any:
+    """The metadata of a message; a reversal may be without words."""
+    try:
+        content = json.loads(message or b"{}")
+    except ValueError:  # somebody wrote into it: then it makes another leaf as well
+        return None
+    return content.get("metadata") if isinstance(content, dict) else None
 
 
 def _runs(blocks: Sequence[SealBlock]) -> Iterator[list[SealBlock]]:

@@ -11,6 +11,7 @@ class Code(StrEnum):
     ROW_CHANGED = "row_changed"
     ROW_REMOVED = "row_removed"
     ROW_ADDED = "row_added"
+    METADATA_DIFFERS = "metadata_differs"
     ROW_OUTSIDE = "row_outside"
     CODE_INVALID = "code_invalid"
     QUARANTINED = "quarantined"

@@ -11,6 +11,8 @@ so (something was changed, or another key signed); 2 it cannot be checked (no ke
 The rules are public: RFC 6962 and RFC 9162; c2sp.org/signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof, tlog-tiles.
 """
 
+# One file, so that a stranger has one thing to take and to read: that is why it is longer than others.
+
 import argparse
 import base64
 import binascii
@@ -109,7 +111,7 @@ def check_export(options: argparse.Namespace, keys: list[Key], witnesses: list[K
     folder = Path(options.folder)
     checkpoint = read_checkpoint(_read(folder / "checkpoint", "checkpoint"))
     _say(f"chain      {checkpoint.origin}, {checkpoint.size} leaves, root {checkpoint.root.hex()}")
-    row = []
+    row: list[bytes] = []
     for entries in _bundles(folder, checkpoint.size):
         row += [hashlib.sha256(b"\x00" + entry).digest() for entry in entries]
     root, level, full = tree_root(row), 0, row
@@ -121,7 +123,56 @@ def check_export(options: argparse.Namespace, keys: list[Key], witnesses: list[K
         raise TamperedError(f"the leaves lead to {root.hex()}, not to the root of the checkpoint. A leaf was changed.")
     _say(f"leaves     all {checkpoint.size} hash to their tiles, and the tiles to the root")
     check_signatures(checkpoint, keys, witnesses, options)
+    blocks = _Blocks()
+    for entries in _bundles(folder, checkpoint.size):
+        for entry in entries:
+            blocks.take(entry)
+    blocks.end()
+    _say(f"blocks     {blocks.number}, each with the count and the sums of its records that its header says")
     _say("IT IS SO: this folder holds the whole chain up to the signed checkpoint, unchanged.")
+
+
+class _Blocks:
+    """Counts and adds up the records behind each header, leaf by leaf; the header says what must come out."""
+
+    def __init__(self) -> None:
+        self.number, self._place = 0, 0
+        self._told: tuple[str, dict[str, list[str]]] | None = None
+        self._count, self._sums = 0, dict[str, list[int]]()
+
+    def take(self, leaf: bytes) -> None:
+        """Take the next leaf of the chain."""
+        try:
+            record = json.loads(leaf)
+            if record["type"] == "block":
+                self.end()
+                if record["previous_size"] != str(self._place):
+                    raise TamperedError(
+                        f"the header at leaf {self._place} says that it is leaf {record['previous_size']}."
+                    )
+                totals = {
+                    row["unit"]: [row["entries"], row["increments"], row["decrements"]] for row in record["totals"]
+                }
+                self._told, self._count, self._sums = (record["count"], totals), 0, {}
+                self.number += 1
+            else:
+                self._count += 1
+                for entry in record["entries"]:
+                    amount, sums = int(entry["amount"]), self._sums.setdefault(entry["unit"], [0, 0, 0])
+                    sums[0] += 1
+                    sums[1 if amount > 0 else 2] += abs(amount)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UncheckedError(f"leaf {self._place} is no record of this ledger.") from error
+        self._place += 1
+
+    def end(self) -> None:
+        """End a block: compare what came with what its header says."""
+        sums = {unit: [str(number) for number in numbers] for unit, numbers in self._sums.items()}
+        if self._told is None:
+            if self._place:
+                raise TamperedError("the first leaf is no header of a block.")
+        elif self._told != (str(self._count), sums):
+            raise TamperedError(f"block {self.number} has {self._count} records with other sums than its header says.")
 
 
 def check_signatures(head: Checkpoint, keys: list[Key], witnesses: list[Key], options: argparse.Namespace) -> None:

@@ -57,6 +57,33 @@ def back_date_an_entry_alone(copy: Copy) -> None:
     )
 
 
+def change_the_description_in_a_message(copy: Copy) -> None:
+    _change_in_the_message(copy, '"block b"', '"block z"')
+
+
+def change_the_metadata_in_a_message(copy: Copy) -> None:
+    _change_in_the_message(copy, '"order":"b"', '"order":"z"')
+
+
+def _change_in_the_message(copy: Copy, old: str, new: str) -> None:
+    copy.attack(
+        "UPDATE ledger_operation SET message = convert_to(replace(convert_from(message, 'UTF8'), %s, %s), 'UTF8')"
+        " WHERE id = %s AND strpos(convert_from(message, 'UTF8'), %s) > 0",
+        old,
+        new,
+        copy.operation("b1"),
+        old,
+    )
+
+
+def remove_searchable_metadata_alone(copy: Copy) -> None:
+    copy.attack("UPDATE ledger_operation SET metadata = NULL WHERE id = %s", copy.operation("b1"))
+
+
+def add_searchable_metadata(copy: Copy) -> None:
+    copy.attack("""UPDATE ledger_operation SET metadata = '{"order": "b"}' WHERE id = %s""", copy.operation("b2"))
+
+
 def change_searchable_metadata_alone(copy: Copy) -> None:
     copy.attack("""UPDATE ledger_operation SET metadata = '{"order": "z"}' WHERE id = %s""", copy.operation("b1"))
 

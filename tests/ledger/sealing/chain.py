@@ -11,19 +11,22 @@ from ledger.sealing.receipts import Receipt
 ORIGIN = "ledger.example.com/main/1"
 
 
+def header(place: int, *, count: int = 0, totals: tuple[dict[str, str], ...] = (), **more: str) -> bytes:
+    """The header of a block with so many operations behind it."""
+    told = {"count": str(count), "previous_size": str(place), "totals": totals, "type": "block"}
+    return json.dumps(told | more, separators=(",", ":"), sort_keys=True).encode()
+
+
 @dataclass
 class Chain:
-    """`count` leaves, signed by `signer`."""
+    """`count` leaves, each an empty block, signed by `signer`."""
 
     count: int
     origin: str = ORIGIN
     signer: Signer = field(default_factory=lambda: Signer.generate(ORIGIN))
 
     def __post_init__(self):
-        self.entries = [
-            json.dumps({"operation": str(number), "outcome": "accepted"}, separators=(",", ":")).encode()
-            for number in range(self.count)
-        ]
+        self.entries = [header(number, operation=str(number)) for number in range(self.count)]
 
     @property
     def hashes(self):

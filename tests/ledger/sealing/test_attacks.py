@@ -17,8 +17,13 @@ from tests.ledger.sealing.scene import Copy, staged
 FOUND_WITHIN = [
     (attacks.change_an_amount, "row_changed 2 b1, code_invalid 2 b1, aggregate_differs"),
     (attacks.move_an_entry_to_another_account, "row_changed 2 b1, code_invalid 2 b1, aggregate_differs"),
-    (attacks.change_a_message, "row_changed 2 b1"),
+    (attacks.change_a_message, "row_changed 2 b1, metadata_differs 2 b1"),
     (attacks.turn_a_refusal_into_another, "row_changed 2 b3"),
+    (attacks.change_the_description_in_a_message, "row_changed 2 b1"),
+    (attacks.change_the_metadata_in_a_message, "row_changed 2 b1, metadata_differs 2 b1"),
+    (attacks.change_searchable_metadata_alone, "metadata_differs 2 b1"),
+    (attacks.remove_searchable_metadata_alone, "metadata_differs 2 b1"),
+    (attacks.add_searchable_metadata, "metadata_differs 2 b2"),
     (attacks.back_date_an_operation, "row_changed 2 b1, entry_stray - b1"),
     (attacks.back_date_what_counts, "row_changed 2 b1, entry_stray - b1"),
     (attacks.back_date_an_entry_alone, "entry_stray - b1, aggregate_differs"),
@@ -61,7 +66,6 @@ FOUND_OUTSIDE = [
 NOT_FOUND = [
     attacks.change_a_time_before_sealing,
     attacks.send_a_false_request,
-    attacks.change_searchable_metadata_alone,
 ]
 
 

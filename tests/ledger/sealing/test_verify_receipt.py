@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger.sealing import tree, verify_receipt
 from ledger.sealing.notes import COSIGNATURE, Signer
 from ledger.sealing.verify_receipt import OK, TAMPERED, UNCHECKED
-from tests.ledger.sealing.chain import Chain
+from tests.ledger.sealing.chain import Chain, header
 
 FILE = Path(verify_receipt.__file__)
 CHAIN = Chain(300)
@@ -240,7 +240,7 @@ def test_a_whole_folder_is_so(ask, tmp_path, size):
 
 def test_a_long_leaf_is_found_in_its_own_file(ask, tmp_path):
     chain = Chain(5, signer=CHAIN.signer)
-    chain.entries[3] = b"x" * 70_000
+    chain.entries[3] = header(3, note="x" * 70_000)
     chain.export(tmp_path / "chain")
 
     assert ask("export", "chain", "--key", KEY)[0] == OK
@@ -265,6 +265,40 @@ def test_a_changed_file_of_a_folder_is_named(ask, tmp_path, path, said):
     status, words = ask("export", "chain", "--key", KEY)
 
     assert (status, said in words) == (TAMPERED, True)
+
+
+SUMS = {"unit": "EUR", "exponent": "2", "entries": "3", "increments": "700", "decrements": "500"}
+RECORDS = [
+    b'{"entries":[{"amount":"500","unit":"EUR"},{"amount":"-500","unit":"EUR"}],"type":"operation"}',
+    b'{"entries":[{"amount":"200","unit":"EUR"}],"type":"operation"}',
+    b'{"entries":[],"type":"operation"}',
+]
+
+
+@pytest.mark.parametrize(
+    ("leaves", "status", "said"),
+    [
+        ([header(0), header(1, count=3, totals=(SUMS,)), *RECORDS, header(5)], OK, "blocks     3"),
+        ([header(0, count=2, totals=(SUMS,)), *RECORDS], TAMPERED, "block 1 has 3 records"),
+        ([header(0, count=3, totals=(SUMS | {"increments": "701"},)), *RECORDS], TAMPERED, "other sums"),
+        ([header(0, count=3, totals=(SUMS | {"decrements": "499"},)), *RECORDS], TAMPERED, "other sums"),
+        ([header(0, count=3, totals=(SUMS | {"unit": "USD"},)), *RECORDS], TAMPERED, "other sums"),
+        ([header(0, count=3), *RECORDS, header(4)], TAMPERED, "other sums"),
+        ([header(1)], TAMPERED, "says that it is leaf 1"),
+        (RECORDS, TAMPERED, "no header"),
+        ([b"no record"], UNCHECKED, "leaf 0 is no record"),
+        ([b"[]"], UNCHECKED, "leaf 0 is no record"),
+    ],
+)
+def test_a_signed_header_must_have_the_sums_of_its_records(ask, tmp_path, leaves, status, said):
+    """Whoever has the key can sign anything: the records themselves must bear out what a header says."""
+    chain = Chain(len(leaves), signer=CHAIN.signer)
+    chain.entries[:] = leaves
+    chain.export(tmp_path / "chain")
+
+    told, words = ask("export", "chain", "--key", KEY)
+
+    assert (told, said in words) == (status, True), words
 
 
 def test_a_folder_changed_throughout_contradicts_the_checkpoint(ask, tmp_path):
