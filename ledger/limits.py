@@ -129,13 +129,11 @@ NODE_LEVELS = 6
 ENTRY_GAP_IDS_MAX = 64
 # How many heads one run may publish to one folder; a folder that was away is made good in a few runs.
 PUBLICATIONS_PER_RUN_MAX = 500
-# An archive is written and read in parts of so many operations: a part is some megabytes, and a receipt reads one of them.
-ARCHIVE_PART_OPERATIONS_MAX = 5_000
+# An archive is written and read in parts of so many ids: a part is some megabytes, and a receipt reads one of them.
+ARCHIVE_PART_IDS = 5_000
 # What a reader takes of one file within an archive: a part's operations with the longest messages, in hexadecimal.
 ARCHIVE_PART_BYTES_MAX = 1 << 30
 ARCHIVE_MANIFEST_BYTES_MAX = 100_000
-# Detaching waits for the readers of the partition; so long, and whoever comes behind it waits as well.
-DETACH_LOCK_SECONDS_MAX = 5
 # The seal of an archive is tried again while another sealer is at work on the book.
 ARCHIVE_SEAL_TRIES_MAX = 100
 # The pace of the loop, and of beat: what bounds the age of the newest seal.

@@ -5,7 +5,8 @@ and the caller may call again with the same keys.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 from weakref import WeakSet
@@ -91,6 +92,13 @@ def execute(statement: str, parameters: Sequence[Any]) -> Any:
 
     Raises Django's database errors, so that a broken connection is replaced before the thread's next request.
     """
+    with prepared() as cursor:
+        return cursor.execute(statement, parameters, prepare=True, binary=True).fetchone()
+
+
+@contextmanager
+def prepared() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor on the thread's own connection that prepares what is asked to be (`prepare=True`), for statements of many rows."""
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
     if raw not in _prepared:
@@ -98,7 +106,7 @@ def execute(statement: str, parameters: Sequence[Any]) -> Any:
         raw.prepare_threshold = _ON_DEMAND
         _prepared.add(raw)
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        return cursor.execute(statement, parameters, prepare=True, binary=True).fetchone()
+        yield cursor
 
 
 def _receipts(

@@ -52,6 +52,7 @@ MODULES = (
 NOT_OBSERVED = {
     "accounts.opening.is_account_code": "a rule about a text; reads nothing",
     "ledger.posting.execute": "runs one statement for the repositories, and each of their methods is timed",
+    "ledger.posting.prepared": "gives a cursor to the repositories, and each of their methods is timed",
     "ledger.queries.activity": "asked between two batches of a mass operation; reads a sequence and no record",
     "ledger.queries.known_accounts": "only renames what accounts.queries.facts_by_code returns, which is timed",
     "ledger.queries.originals": "puts two timed reads together, and reads nothing for messages that reverse nothing",

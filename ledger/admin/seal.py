@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models import OuterRef, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Concat
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -119,7 +119,9 @@ class SealQuarantineAdmin(_ListedAdmin):
         """With who acknowledged each last."""
         rows: QuerySet[SealQuarantine] = super().get_queryset(request)
         same = SealAcknowledgement.objects.filter(book_id=OuterRef("book_id"), operation_id=OuterRef("operation_id"))
-        said = same.order_by("-acknowledged_at").annotate(said=Concat("who", Value(": "), "reason"))
+        said = same.order_by("-acknowledged_at").annotate(
+            said=Concat("who", Value(": "), "reason", output_field=TextField())
+        )
         return rows.annotate(acknowledged=Subquery(said.values("said")[:1]))
 
     @admin.display(description="acknowledged")

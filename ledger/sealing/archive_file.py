@@ -80,11 +80,12 @@ class Writer:
         self.operations = self.entries = 0
 
     def add(self, *, first_id: int, operations: bytes, entries: bytes) -> None:
-        """Add the CSV texts, with their header lines, of operations from `first_id` on and of their entries."""
-        self._write(f"{_OPERATIONS}{first_id:0{_DIGITS}d}.csv", operations)
-        self._write(f"{_ENTRIES}{first_id:0{_DIGITS}d}.csv", entries)
-        self.operations += _rows(operations)
-        self.entries += _rows(entries)
+        """Add the CSV texts, with their header lines, of operations from `first_id` on and of their entries; nothing for none."""
+        if number := _rows(operations):
+            self._write(f"{_OPERATIONS}{first_id:0{_DIGITS}d}.csv", operations)
+            self._write(f"{_ENTRIES}{first_id:0{_DIGITS}d}.csv", entries)
+            self.operations += number
+            self.entries += _rows(entries)
 
     def finish(self, *, partition: str, from_id: int, to_id: int) -> None:
         """Write the manifest and close the file."""

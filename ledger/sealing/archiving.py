@@ -16,8 +16,8 @@ from django.db import connection
 
 from accounts.models import Book
 from appendonly.sqlfiles import read_sql
-from ledger.limits import ARCHIVE_PART_OPERATIONS_MAX, ARCHIVE_SEAL_TRIES_MAX
-from ledger.models import Mark, Operation, SealArchive, SealBlock, SealQuarantine
+from ledger.limits import ARCHIVE_PART_IDS, ARCHIVE_SEAL_TRIES_MAX
+from ledger.models import Mark, SealArchive, SealBlock, SealQuarantine
 from ledger.sealing import archive_file, archives, chain, publication, sealer, tree
 from ledger.sealing.archive_file import Archive, ArchiveDamaged, ArchivedEntry
 from ledger.sealing.archives import Partition
@@ -69,7 +69,7 @@ def make(*, partition: Partition, folder: Path, progress: Progress) -> Path:
     path = folder / f"{partition.name}{archive_file.SUFFIX}"
     total = 2 * sum(each.operations for each in books)
     if not path.exists():
-        _write(partition, path, lambda done: progress(done, total))
+        _write(partition, path, books, lambda done: progress(done, total))
     _check_against_chain(partition, path, books, lambda done: progress(total // 2 + done, total))
     sha256 = archive_file.sha256_of(path)
     for each in books:
@@ -87,18 +87,17 @@ def _refuse_unless_sealed(partition: Partition, books: Sequence[Held]) -> None:
         raise ArchiveRefused(f"{partition.name} is not wholly sealed: book {', '.join(unsealed)}.")
 
 
-def _write(partition: Partition, path: Path, progress: Callable[[int], None]) -> None:
+def _write(partition: Partition, path: Path, books: Sequence[Held], progress: Callable[[int], None]) -> None:
     """Write beside the name, and take the name when all is on the disk; a part of a file never bears it."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
+    ids = [each.book.id for each in books]
     try:
         writer = archive_file.Writer(partial)
-        start = partition.from_id
-        while (end := _end_of_part(partition, start)) is not None:
-            writer.add(
-                first_id=start + 1, operations=_copy(_OPERATIONS, start, end), entries=_copy(_ENTRIES, start, end)
-            )
+        for start in range(partition.from_id, partition.to_id, ARCHIVE_PART_IDS):
+            end = min(start + ARCHIVE_PART_IDS, partition.to_id)
+            operations, entries = _copy(_OPERATIONS, ids, start, end), _copy(_ENTRIES, ids, start, end)
+            writer.add(first_id=start + 1, operations=operations, entries=entries)
             progress(writer.operations)
-            start = end
         writer.finish(partition=partition.name, from_id=partition.from_id, to_id=partition.to_id)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
@@ -107,20 +106,15 @@ def _write(partition: Partition, path: Path, progress: Callable[[int], None]) ->
         partial.unlink(missing_ok=True)
 
 
-def _end_of_part(partition: Partition, start: int) -> int | None:
-    ids = Operation.objects.filter(id__gt=start, id__lte=partition.to_id).order_by("id").values_list("id", flat=True)
-    part = list(ids[:ARCHIVE_PART_OPERATIONS_MAX])
-    return max(part) if part else None
-
-
-def _copy(statement: str, start: int, end: int) -> bytes:
+def _copy(statement: str, books: list[int], start: int, end: int) -> bytes:
+    """Return rows as CSV with its header line."""
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
     statement = f"COPY ({statement}) TO STDOUT WITH (FORMAT csv, HEADER, ENCODING 'UTF8')"
     with (
         connection.wrap_database_errors,
         psycopg.Cursor(raw) as cursor,
-        cursor.copy(statement, (start, end)) as copy,
+        cursor.copy(statement, (books, start, end)) as copy,
     ):
         return b"".join(bytes(piece) for piece in copy)
 

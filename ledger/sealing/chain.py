@@ -6,31 +6,36 @@ Nothing here writes. A proof never reads all: a hash of a complete subtree is st
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
+from ledger.arrays import int8s
 from ledger.limits import NODE_LEVELS
 from ledger.models import SealBlock
+from ledger.posting import execute, prepared
 from ledger.sealing import tree
 from ledger.sealing.tree import EMPTY_ROOT, HASH_BYTES, Frontier, Node, NodeHashes
 from metrics.repository import observed
 
 # A block has a leaf at least, so what overlaps n leaves is among the n blocks from the first of them on.
 _LEAVES = """
-    SELECT r.place, b.previous_size,
+    SELECT r.place,
            substring(b.leaf_hashes FROM (greatest(r.first - b.previous_size, 0) * 32 + 1)::int
                                    FOR ((least(r.last, b.size) - greatest(r.first, b.previous_size)) * 32)::int)
-    FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY r(first, last, place)
+    FROM unnest(%b::bigint[], %b::bigint[]) WITH ORDINALITY r(first, last, place)
     CROSS JOIN LATERAL (SELECT x.previous_size, x.size, x.leaf_hashes FROM public.ledger_seal_block x
-                        WHERE x.book_id = %(book)s AND x.size > r.first ORDER BY x.size LIMIT r.last - r.first) b
+                        WHERE x.book_id = %b::int AND x.size > r.first ORDER BY x.size LIMIT r.last - r.first) b
     WHERE b.previous_size < r.last ORDER BY r.place, b.previous_size
 """
 _NODES = """
     SELECT r.place, n.hash
-    FROM unnest(%(levels)s::int[], %(firsts)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY r(level, first, last, place)
+    FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY r(level, first, last, place)
     CROSS JOIN LATERAL (SELECT x.index, x.hash FROM public.ledger_seal_node x
-                        WHERE x.book_id = %(book)s AND x.level = r.level AND x.index >= r.first AND x.index < r.last
+                        WHERE x.book_id = %b::int AND x.level = r.level AND x.index >= r.first AND x.index < r.last
                         OFFSET 0) n
     ORDER BY r.place, n.index
+"""
+# The hashes of a block are looked through where they lie: 160 kB need not travel for 32 bytes.
+_PLACE = """
+    SELECT b.number, b.previous_size, b.size, b.from_id, position(%b::bytea IN b.leaf_hashes)
+    FROM public.ledger_seal_block b WHERE b.book_id = %b::int AND b.to_id >= %b::bigint ORDER BY b.to_id, b.number LIMIT 1
 """
 
 
@@ -58,13 +63,25 @@ def head(*, book_id: int) -> Head:
     return Head(block.number, block.incarnation, block.size, bytes(block.root), block.to_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The block that covers an operation, and the index of its leaf in the tree; None where it is no leaf of the block."""
+
+    block: int
+    size: int
+    index: int | None
+
+
 @observed(repository="seals")
-def block_of_operation(*, book_id: int, operation_id: int) -> SealBlock | None:
-    """Return the block that covers an operation, with its leaf hashes; None while it is not sealed."""
-    found: SealBlock | None = (
-        SealBlock.objects.filter(book_id=book_id, to_id__gte=operation_id).order_by("to_id", "number").first()
-    )
-    return found if found is not None and found.from_id < operation_id else None
+def place_of_operation(*, book_id: int, operation_id: int, leaf_hash: bytes) -> Place | None:
+    """Return where the chain covers an operation, found by the hash of its leaf; None while it is not sealed."""
+    row = execute(_PLACE, (leaf_hash, book_id, operation_id))
+    if row is None or row[3] >= operation_id:
+        return None
+    number, previous_size, size, _, found = row
+    place, rest = divmod(found - 1, HASH_BYTES)
+    # The first leaf is the header; a hash that does not lie where one begins was made of two others.
+    return Place(number, size, previous_size + place if place > 0 and not rest else None)
 
 
 @observed(repository="seals")
@@ -104,13 +121,10 @@ def _read_leaves(book_id: int, ranges: Sequence[_Range]) -> dict[_Range, list[by
     wanted = [part for part in dict.fromkeys(ranges) if part[0] == 0]
     found: dict[_Range, list[bytes]] = {part: [] for part in wanted}
     if wanted:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _LEAVES,
-                {"book": book_id, "firsts": [part[1] for part in wanted], "lasts": [part[2] for part in wanted]},
-            )
-            for place, _, piece in cursor.fetchall():
-                found[wanted[place - 1]] += split(bytes(piece))
+        firsts, lasts = (int8s([part[column] for part in wanted]) for column in (1, 2))
+        with prepared() as cursor:
+            for place, piece in cursor.execute(_LEAVES, (firsts, lasts, book_id), prepare=True, binary=True):
+                found[wanted[place - 1]] += split(piece)
     return found
 
 
@@ -118,11 +132,10 @@ def _read_nodes(book_id: int, ranges: Sequence[_Range]) -> dict[_Range, list[byt
     wanted = [part for part in dict.fromkeys(ranges) if part[0] > 0]
     found: dict[_Range, list[bytes]] = {part: [] for part in wanted}
     if wanted:
-        levels, firsts, lasts = (list(column) for column in zip(*wanted, strict=True))
-        with connection.cursor() as cursor:
-            cursor.execute(_NODES, {"book": book_id, "levels": levels, "firsts": firsts, "lasts": lasts})
-            for place, hashed in cursor.fetchall():
-                found[wanted[place - 1]].append(bytes(hashed))
+        columns = tuple(int8s([part[column] for part in wanted]) for column in range(3))
+        with prepared() as cursor:
+            for place, hashed in cursor.execute(_NODES, (*columns, book_id), prepare=True, binary=True):
+                found[wanted[place - 1]].append(hashed)
     return found
 
 

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-import psycopg
 from django.db import connection
 
 from accounts.models import Book
 from appendonly.sqlfiles import read_sql
 from ledger.limits import ENTRY_GAP_IDS_MAX
+from ledger.posting import prepared
 from ledger.sealing import mac
 from ledger.sealing.leaves import AccountTexts, UnitTotals, account_texts, quoted
 from metrics.repository import observed
@@ -177,7 +176,7 @@ def leaves_of(rows: Rows, *, accounts: Accounts) -> dict[int, bytes]:
 
 
 def _read(book: Book, from_id: int, to_id: int, rows: int) -> Rows:
-    with _cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_OPERATIONS, (quoted(book.name), book.id, from_id, to_id, rows + 1), prepare=True, binary=True)
         operations: list[Row] = cursor.fetchall()
     more = len(operations) > rows
@@ -191,18 +190,10 @@ def with_entries(*, book: Book, to_id: int, operations: Sequence[Row], more: boo
     found: list[tuple[int, int, int, str]] = []
     if ranges := _entry_ranges(operations):
         firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
-        with _cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(_ENTRIES, (firsts, lasts, book.id), prepare=True, binary=True)
             found = cursor.fetchall()
     return Rows(to_id, more, operations, found)
-
-
-@contextmanager
-def _cursor() -> Iterator[psycopg.Cursor[Any]]:
-    connection.ensure_connection()
-    raw: psycopg.Connection[Any] = connection.connection
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        yield cursor
 
 
 def _entry_ranges(operations: Sequence[Row]) -> list[tuple[int, int]]:

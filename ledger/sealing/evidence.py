@@ -14,6 +14,7 @@ from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealQuaran
 from ledger.sealing import chain, notes, signing, tree
 from ledger.sealing.contents import leaf_of
 from ledger.sealing.receipts import Receipt
+from ledger.sealing.tree import EMPTY_ROOT
 from metrics.repository import observed
 
 
@@ -56,15 +57,15 @@ class Evidence:
 @observed(repository="seals")
 def position(*, book: Book, operation_id: int) -> Position:
     """Tell where an operation of the book stands in its chain."""
-    block = chain.block_of_operation(book_id=book.id, operation_id=operation_id)
-    if block is None:
-        return Position(SealState.PENDING)
     leaf = leaf_of(book=book, operation_id=operation_id)
-    place = -1 if leaf is None else _place(bytes(block.leaf_hashes), tree.leaf_hash(leaf))
-    if place > 0:
-        return Position(SealState.SEALED, block.number, block.previous_size + place, leaf, block.size)
+    hashed = EMPTY_ROOT if leaf is None else tree.leaf_hash(leaf)  # no leaf has the hash of nothing
+    place = chain.place_of_operation(book_id=book.id, operation_id=operation_id, leaf_hash=hashed)
+    if place is None:
+        return Position(SealState.PENDING)
+    if place.index is not None:
+        return Position(SealState.SEALED, place.block, place.index, leaf, place.size)
     quarantined = SealQuarantine.objects.filter(book_id=book.id, operation_id=operation_id).exists()
-    return Position(SealState.QUARANTINED if quarantined else SealState.CONTRADICTED, block.number)
+    return Position(SealState.QUARANTINED if quarantined else SealState.CONTRADICTED, place.block)
 
 
 @observed(repository="seals")
@@ -130,13 +131,3 @@ def note_text(head: SealCheckpoint) -> str:
     lines = SealCosignature.objects.filter(book_id=head.book_id, size=head.size).order_by("witness")
     signatures = [notes.parse_signature(row.line.removesuffix("\n")) for row in lines]
     return str(notes.parse(head.note).with_signatures(signatures))
-
-
-def _place(hashes: bytes, hashed: bytes) -> int:
-    """The place of a hash among those of a block, -1 where it is not there; the header's, 0, is never an operation's."""
-    start = 0
-    while (found := hashes.find(hashed, start)) >= 0:
-        if found % tree.HASH_BYTES == 0:
-            return found // tree.HASH_BYTES
-        start = found + 1
-    return -1
