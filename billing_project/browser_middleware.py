@@ -62,6 +62,11 @@ class PrometheusBefore(_ForBrowsers, PrometheusBeforeMiddleware):  # type: ignor
 class PrometheusAfter(_ForBrowsers, PrometheusAfterMiddleware):  # type: ignore[misc]  # it has no types
     """Times views of pages. Calls of the API have one histogram instead (metrics.api_methods)."""
 
+    def process_view(self, request: HttpRequest, *view: Any) -> None:
+        """Count the view of a page."""
+        if not request.path_info.startswith(_API):
+            super().process_view(request, *view)
+
 
 class ContentSecurityPolicy(_ForBrowsers, CSPMiddleware):
     """What a page may load: the strict policy of the settings, and its own for the administration.
