@@ -48,6 +48,7 @@ env = Env(
     WORKER_PROCESSES=(int, 2),
     OUTGOING_NETWORKS=(list, []),
     SECOND_FACTOR=(str, "production"),
+    APPROVAL_DAYS=(int, 7),
     ACCESS_TOKEN_SECONDS=(int, 3600),
     CRITICAL_SCOPES=(list, ["accounts:write"]),
     RATE_LIMIT_READ=(str, "10000/1"),
@@ -221,6 +222,9 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Nobody uses the administration without a second factor: always, never, or in production.
+APPROVAL_DAYS = env("APPROVAL_DAYS")
+if APPROVAL_DAYS < 1:
+    raise ImproperlyConfigured("APPROVAL_DAYS must be 1 or more.")
 if env("SECOND_FACTOR") not in {"always", "never", "production"}:
     raise ImproperlyConfigured("SECOND_FACTOR must be 'always', 'never' or 'production'.")
 SECOND_FACTOR_REQUIRED = {"always": True, "never": False, "production": PRODUCTION}[env("SECOND_FACTOR")]

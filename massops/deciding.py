@@ -90,7 +90,7 @@ def begin(approved: approvals.Approved) -> Mapping[str, Any]:
 
 
 def take_back(*, now: datetime) -> int:
-    """Bring mass operations back to the check whose decision was rejected or withdrawn; return how many."""
+    """Bring mass operations back to the check whose decision was rejected or withdrawn, expired or failed; return how many."""
     returned = 0
     for found in MassOperation.objects.filter(state=State.WAITING):
         late = found.state_at < now - timedelta(seconds=UNASKED_SECONDS_MAX)
@@ -98,8 +98,8 @@ def take_back(*, now: datetime) -> int:
             reason = "never asked" if late else ""
         else:
             standing = approvals.standing(approval_id=found.approval_id).state
-            ends = {approvals.State.REJECTED, approvals.State.WITHDRAWN, approvals.State.REFUSED}
-            reason = f"approval {found.approval_id} {standing}" if standing in ends else ""
+            goes_on = {approvals.State.PENDING, approvals.State.APPROVED, approvals.State.DONE}
+            reason = f"approval {found.approval_id} {standing}" if standing not in goes_on else ""
         if reason:
             returned += 1
             with lifecycle.locked(mass_operation_id=found.id, source_id=None, reason=reason) as fresh:

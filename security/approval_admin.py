@@ -9,17 +9,18 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from appendonly.admin import ReadOnlyAdmin
-from security.approvals import KINDS, Decision, DecisionRefused, State, decide, state_of
-from security.limits import APPROVAL_REASON_CHARS_LIMIT
-from security.models import Approval, ApprovalThreshold
+from security.approvals import KINDS, Decision, DecisionRefused, State, decide, open_since, state_of
+from security.limits import APPROVAL_ATTEMPTS_LIMIT, APPROVAL_REASON_CHARS_LIMIT
+from security.models import Approval, ApprovalAttempt, ApprovalThreshold
 from security.staff import source_of_staff
 
 PERMISSION = "security.decide_approval"
@@ -29,6 +30,7 @@ COLOURS = {
     State.DONE: "success",
     State.REFUSED: "danger",
     State.REJECTED: "danger",
+    State.FAILED: "danger",
 }
 
 
@@ -40,7 +42,7 @@ class StateFilter(admin.SimpleListFilter):
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
         """The other lists; without a choice it is the queue."""
-        return [("decided", "Decided"), ("all", "All")]
+        return [("expired", "Expired"), ("failed", "Failed"), ("decided", "Decided"), ("all", "All")]
 
     def choices(self, changelist: Any) -> Any:
         """Django's choices, where `all` is not what stands first."""
@@ -49,9 +51,14 @@ class StateFilter(admin.SimpleListFilter):
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Approval]) -> QuerySet[Approval]:
         """Narrow the list."""
-        if self.value() == "all":
-            return queryset
-        return queryset.filter(decision__isnull=self.value() != "decided")
+        since = open_since(now=timezone.now())
+        narrowed: dict[str | None, Q] = {
+            "all": Q(),
+            "decided": Q(decision__isnull=False),
+            "failed": Q(effect__outcome="failed"),
+            "expired": Q(decision=None, requested_at__lt=since),
+        }
+        return queryset.filter(narrowed.get(self.value(), Q(decision=None, requested_at__gte=since)))
 
 
 class DecisionForm(forms.Form):
@@ -83,6 +90,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         "decided_at",
         "reason",
         "result",
+        "failures",
         "payload",
     )
 
@@ -123,6 +131,12 @@ class ApprovalAdmin(ReadOnlyAdmin):
         """What the act answered."""
         kept = approval.effect.result if hasattr(approval, "effect") else {}
         return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in kept.items()) or "-"
+
+    @admin.display(description="failures so far")
+    def failures(self, approval: Approval) -> str:
+        """How often what was approved could not be done, and the last reason."""
+        reasons = list(ApprovalAttempt.objects.filter(approval_id=approval.pk).order_by("id"))
+        return f"{len(reasons)} of {APPROVAL_ATTEMPTS_LIMIT}: {reasons[-1].reason}" if reasons else "-"
 
     def get_urls(self) -> list[URLPattern]:
         """The page's own address for a decision, before the pages of Django."""
@@ -166,7 +180,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
         except DecisionRefused as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         else:
-            level = messages.WARNING if became.state is State.REFUSED else messages.SUCCESS
+            level = messages.SUCCESS if became.state not in {State.REFUSED, State.FAILED} else messages.WARNING
             self.message_user(request, f"Approval {approval.pk} is {became.state}.", level)
         return page
 

@@ -90,6 +90,23 @@ class ApprovalEffect(AppendOnlyModel):
         return f"effect of approval {self.approval_id}"
 
 
+class ApprovalAttempt(AppendOnlyModel):
+    """A failure of the handler of an approval."""
+
+    id = models.BigIntegerField(primary_key=True)
+    approval_id = models.BigIntegerField()
+    reason = models.TextField()
+    attempted_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        app_label = "security"
+        db_table = "security_approval_attempt"
+
+    def __str__(self) -> str:
+        return f"attempt {self.id}"
+
+
 class ApprovalThreshold(models.Model):
     """Up to which amount a kind of act needs no second person. Without a threshold every act of the kind needs one."""
 

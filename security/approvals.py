@@ -8,39 +8,55 @@ How to use it, from an app above this one:
    exactly once, whatever happens. A handler that cannot do it (the account was closed meanwhile) raises `EffectRefused` with a
    sentence: that is recorded as what became of it, and it is not tried again. Long work only starts in a handler.
 2. `request_approval(...)` wherever a person or a client asks. Below the threshold the handler runs at once and the answer is
-   `done` or `refused`; above it the answer is `pending`. One path for both, so small acts leave the same record.
+   `done` or `refused`; above it the answer is `pending`. One path for both, so small acts leave the same record. A request that
+   nobody decides within settings.APPROVAL_DAYS has expired.
 3. `standing(approval_id=...)` tells later what became of it.
 
 Promises: nobody decides on their own request (I30); a decision, and the effect, happen and are recorded once, also under double
-clicks and crashes (I31): who records the decision runs the handler, and `apply_due` (from beat) runs it again for whoever crashed
-in between. Must never be called inside a transaction: the decision must be durable before its effect begins.
+clicks and crashes (I31): who records the decision runs the handler, and `due` (from beat) finds those whose process crashed or
+whose handler failed, for another attempt. After APPROVAL_ATTEMPTS_LIMIT failures the approval has `failed`, with the last reason.
+Must never be called inside a transaction: the decision must be durable before its effect begins.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from appendonly.sqlfiles import read_sql
 from metrics.repository import observed
 from security.access import record
 from security.access_models import AccessEvent
 from security.approval_models import Approval
-from security.limits import APPROVAL_REASON_CHARS_LIMIT, APPROVALS_APPLIED_LIMIT, APPROVALS_LATE_SECONDS
+from security.limits import (
+    APPROVAL_ATTEMPTS_LIMIT,
+    APPROVAL_FAILURE_CHARS_LIMIT,
+    APPROVAL_REASON_CHARS_LIMIT,
+    APPROVALS_APPLIED_LIMIT,
+    APPROVALS_LATE_SECONDS,
+)
+
+logger = logging.getLogger(__name__)
 
 
 class State(StrEnum):
     """Where an approval stands. `approved` is the moment between the decision and its effect."""
 
     PENDING = "pending"
+    EXPIRED = "expired"
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     APPROVED = "approved"
     DONE = "done"
     REFUSED = "refused"
+    FAILED = "failed"
 
 
 class Decision(StrEnum):
@@ -53,7 +69,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where an approval stands; `result` is what the handler returned, or {"reason": sentence} if it was refused."""
+    """Where an approval stands; `result` is what the handler returned, or {"reason": sentence} if it was refused or failed."""
 
     approval_id: int
     state: State
@@ -106,13 +122,16 @@ SENTENCES = {
     "not_own": "Only who asked for it can withdraw it.",
     "not_staff": "Only a member of staff decides.",
     "decided": "It was decided already.",
+    "expired": "It was asked for too long ago; whoever still wants it asks again.",
     "reason": f"Give a reason, of at most {APPROVAL_REASON_CHARS_LIMIT} characters.",
 }
 KINDS: dict[str, Kind] = {}
 
 _REQUEST = "SELECT o_id, o_needed FROM public.security_request_approval_v1(%s::text, %s::text, %s::jsonb, %s::jsonb, %s::bigint)"
-_DECIDE = "SELECT public.security_decide_approval_v1(%s::bigint, %s::bigint, %s::text, %s::text)"
+_DECIDE = "SELECT public.security_decide_approval_v2(%s::bigint, %s::bigint, %s::text, %s::text, %s::interval)"
+_ATTEMPT = "SELECT public.security_record_attempt_v1(%s::bigint, %s::text)"
 _RECORD = "SELECT public.security_record_effect_v1(%s::bigint, %s::text, %s::jsonb)"
+_LATE = read_sql("security/sql/read/late_approvals.sql")
 
 
 def register(*, kind: str, label: str, handler: Handler) -> None:
@@ -151,7 +170,7 @@ def decide(*, approval_id: int, by: int, decision: Decision, reason: str) -> Sta
     reason = reason.strip()
     if not reason or len(reason) > APPROVAL_REASON_CHARS_LIMIT:
         raise DecisionRefused("reason")
-    (problem,) = _call(_DECIDE, (approval_id, by, str(decision), reason))
+    (problem,) = _call(_DECIDE, (approval_id, by, str(decision), reason, _open_for()))
     if problem is not None:
         raise DecisionRefused(problem)
     record(event=AccessEvent.APPROVAL, what=f"{decision} approval {approval_id}: {reason}")
@@ -160,7 +179,10 @@ def decide(*, approval_id: int, by: int, decision: Decision, reason: str) -> Sta
 
 @observed(repository="approvals")
 def apply(*, approval_id: int) -> Standing:
-    """Run the handler of an approval that was given, unless its effect is recorded; safe to repeat after any failure."""
+    """Run the handler of an approval that was given, unless its effect is recorded; safe to repeat after any failure.
+
+    A failure of the handler is recorded and raised again; the last one that is allowed is the effect.
+    """
     approval = _approval(approval_id)
     now = _standing(approval)
     if now.state is not State.APPROVED:
@@ -169,6 +191,13 @@ def apply(*, approval_id: int) -> Standing:
         outcome, result = State.DONE, KINDS[approval.kind].handler(_approved(approval))
     except EffectRefused as refusal:
         outcome, result = State.REFUSED, {"reason": str(refusal)}
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".replace("\x00", "")[:APPROVAL_FAILURE_CHARS_LIMIT]
+        (failures,) = _call(_ATTEMPT, (approval_id, reason))
+        if failures < APPROVAL_ATTEMPTS_LIMIT:
+            raise
+        logger.exception("Approval %s failed %s times and is not tried again.", approval_id, failures)
+        outcome, result = State.FAILED, {"reason": reason}
     _call(_RECORD, (approval_id, str(outcome), Jsonb(dict(result))))
     return standing(approval_id=approval_id)
 
@@ -184,18 +213,26 @@ def state_of(approval: Approval) -> State:
     if hasattr(approval, "effect"):
         return State(approval.effect.outcome)
     if not hasattr(approval, "decision"):
-        return State.PENDING
+        return State.EXPIRED if approval.requested_at < open_since(now=timezone.now()) else State.PENDING
     return {"rejected": State.REJECTED, "withdrawn": State.WITHDRAWN}.get(approval.decision.decision, State.APPROVED)
 
 
 @observed(repository="approvals")
 def due(*, now: datetime) -> list[int]:
-    """Return approvals that were given and have no effect though it is time: whoever was to see to it has crashed."""
-    late = now - timedelta(seconds=APPROVALS_LATE_SECONDS)
-    rows = Approval.objects.filter(
-        decision__decision__in=["approved", "not_needed"], decision__decided_at__lt=late, effect=None
-    )
-    return list(rows.order_by("id").values_list("id", flat=True)[:APPROVALS_APPLIED_LIMIT])
+    """Return approvals that were given and have no effect though it is time for a first or another attempt."""
+    limits = {"late_seconds": APPROVALS_LATE_SECONDS, "rows_limit": APPROVALS_APPLIED_LIMIT}
+    with connection.cursor() as cursor:
+        cursor.execute(_LATE, {"now": now, **limits})
+        return [approval_id for (approval_id,) in cursor.fetchall()]
+
+
+def open_since(*, now: datetime) -> datetime:
+    """Return since when requests can still be decided (settings.APPROVAL_DAYS)."""
+    return now - _open_for()
+
+
+def _open_for() -> timedelta:
+    return timedelta(days=settings.APPROVAL_DAYS)
 
 
 def _approval(approval_id: int) -> Approval:

@@ -14,12 +14,15 @@ class SecurityConfig(AppConfig):
     verbose_name = "Security"
 
     def ready(self) -> None:
-        """Listen to what the access record is made of. Raises ImproperlyConfigured for a rate that cannot be read."""
+        """Listen to what the access record is made of; hand in gauges. Raises ImproperlyConfigured for a bad rate."""
         for name in ("RATE_LIMIT_READ", "RATE_LIMIT_WRITE", "RATE_LIMIT_OAUTH"):
             try:
                 quota_of(getattr(settings, name))
             except ValueError as error:
                 raise ImproperlyConfigured(f"{name}: {error}") from error
-        from security import access_sources  # noqa: PLC0415 - models are ready only now
+        from metrics.exposition import provide  # noqa: PLC0415 - models are ready only now
+        from security import access_sources  # noqa: PLC0415 - likewise
+        from security.instruments import ApprovalsCollector  # noqa: PLC0415 - likewise
 
+        provide(ApprovalsCollector())
         access_sources.connect()

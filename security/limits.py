@@ -33,6 +33,13 @@ APPROVAL_REASON_CHARS_LIMIT = 1000
 # A handler answers within a request. What has no effect after this time has lost its process, and another takes over.
 APPROVALS_LATE_SECONDS = 30
 
+# A handler that fails is called again after 30 seconds, 1, 2, 4 … minutes; after the last failure, an hour later, the cause is no
+# outage but a defect, and repeating it helps nobody.
+APPROVAL_ATTEMPTS_LIMIT = 8
+
+# What a failure said, in a line or two.
+APPROVAL_FAILURE_CHARS_LIMIT = 500
+
 # How many of those one round takes on; the next comes soon.
 APPROVALS_APPLIED_LIMIT = 100
 

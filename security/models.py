@@ -17,7 +17,14 @@ from django.utils import timezone
 from oauth2_provider.models import AbstractApplication
 
 from security.access_models import AccessRecord
-from security.approval_models import Approval, ApprovalDecision, ApprovalEffect, ApprovalThreshold, StaffSource
+from security.approval_models import (
+    Approval,
+    ApprovalAttempt,
+    ApprovalDecision,
+    ApprovalEffect,
+    ApprovalThreshold,
+    StaffSource,
+)
 from security.grant_models import Grant
 from security.key_models import ClientKey
 from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT, RATE_CHARS_LIMIT
@@ -29,6 +36,7 @@ from security.staff_models import Authenticator, RecoveryCode, StaffSession
 __all__ = [
     "AccessRecord",
     "Approval",
+    "ApprovalAttempt",
     "ApprovalDecision",
     "ApprovalEffect",
     "ApprovalThreshold",

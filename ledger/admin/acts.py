@@ -94,7 +94,7 @@ def tell(request: HttpRequest, standing: Standing, *, done: str, back: str) -> H
     if standing.state is State.PENDING:
         messages.warning(request, "It waits for a second person: nobody approves what they asked for themselves.")
         return HttpResponseRedirect(reverse("admin:security_approval_change", args=[standing.approval_id]))
-    if standing.state is State.REFUSED:
+    if standing.state in {State.REFUSED, State.FAILED}:
         messages.error(request, str(standing.result.get("reason", "It was refused.")))
         return HttpResponseRedirect(back)
     messages.success(request, done)

@@ -33,6 +33,7 @@ GUARDED = {
     "massops_massoperation": ALL - {"UPDATE"},  # it moves along its arrows only: a trigger of its own
     "security_access_record": ALL,
     "security_approval": ALL,
+    "security_approval_attempt": ALL,
     "security_approval_decision": ALL,
     "security_approval_effect": ALL,
     "security_source": ALL,

@@ -15,6 +15,7 @@ from security.approvals import Decision
 from security.staff import source_of_staff
 from tests.ledger.page import Page
 from tests.massops.desk import Desk, unique
+from tests.security.test_approvals import age
 
 
 @pytest.fixture
@@ -46,6 +47,15 @@ def test_above_the_threshold_it_waits_until_somebody_else_approves(person: Desk,
     decided(found, staff("controller"), Decision.APPROVED)
 
     assert person.work(found).state == "done"
+
+
+def test_an_expired_decision_leads_back_to_the_check(person: Desk) -> None:
+    found = person.work(person.decide(person.upload("account,amount\nanna,99\n")))
+
+    age(approvals.standing(approval_id=found.approval_id), days=8)
+
+    assert deciding.take_back(now=timezone.now()) == 1
+    assert person.read(found).state == "checked"
 
 
 def test_a_rejected_decision_leads_back_to_the_check(person: Desk) -> None:

@@ -1,6 +1,7 @@
 """The queue of approvals: who sees which buttons, and what pressing them does."""
 
 import uuid
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -11,6 +12,7 @@ from security import approvals
 from security.approvals import State
 from security.models import ApprovalThreshold
 from security.staff import source_of_staff
+from tests.security.test_approvals import age
 
 
 class Person:
@@ -111,6 +113,35 @@ def test_a_form_that_is_not_filled_in_decides_nothing(carl, asked, decision, rea
 
     assert "Give a reason" in str(next(iter(page.context["messages"])))
     assert approvals.standing(approval_id=asked.approval_id).state is State.PENDING
+
+
+def test_an_expired_one_is_shown_as_expired_and_has_no_buttons(carl, asked):
+    age(asked, days=8)
+
+    assert 'id="decision"' not in carl.page(asked)
+    assert "expired" in carl.page(asked)
+    address = f"/admin/security/approval/{asked.approval_id}/change/"
+    assert address not in carl.browser.get("/admin/security/approval/?q=anna").content.decode()
+    assert address in carl.browser.get("/admin/security/approval/?state=expired").content.decode()
+    told = carl.press(asked, "approved")
+    assert "too long ago" in str(next(iter(told.context["messages"])))
+
+
+def test_a_failed_one_shows_its_reason(carl, asked, monkeypatch):
+    def fail(_approved):
+        raise ZeroDivisionError("there is a defect")
+
+    monkeypatch.setitem(approvals.KINDS, "gift", approvals.Kind("A gift", fail))
+    with pytest.raises(ZeroDivisionError):
+        carl.press(asked, "approved")
+    assert "1 of 8: ZeroDivisionError: there is a defect" in carl.page(asked)
+    for _ in range(7):
+        with suppress(ZeroDivisionError):
+            approvals.apply(approval_id=asked.approval_id)
+
+    assert "reason: ZeroDivisionError: there is a defect" in carl.page(asked)
+    address = f"/admin/security/approval/{asked.approval_id}/change/"
+    assert address in carl.browser.get("/admin/security/approval/?state=failed").content.decode()
 
 
 def test_looking_at_the_address_of_a_decision_decides_nothing(carl, asked):

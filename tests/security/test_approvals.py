@@ -1,10 +1,13 @@
 """The two-person rule: when a second person is needed, who may be it, and that an effect happens once."""
 
+import os
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, connections
@@ -12,6 +15,8 @@ from django.utils import timezone
 
 from security import approvals
 from security.approvals import Decision, DecisionRefused, EffectRefused, State
+from security.instruments import ApprovalsCollector
+from security.limits import APPROVAL_ATTEMPTS_LIMIT
 from security.models import ApprovalThreshold, Source, StaffSource
 from security.staff import source_of_staff
 from security.tasks import apply_approval, apply_due_approvals
@@ -181,6 +186,127 @@ def test_an_effect_that_was_lost_in_a_crash_is_made_later_with_the_same_key(kind
     assert approvals.standing(approval_id=asked.approval_id).state is State.DONE
     assert len(kind.calls) == 2
     assert len({approved.idempotency_key for approved in kind.calls}) == 1
+
+
+def age(standing, *, days):
+    """Make a request as old as that, as the owner of the table with its guard lifted; and put the guard back."""
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"]) as owner:
+        owner.execute("ALTER TABLE security_approval DISABLE TRIGGER appendonly_update")
+        moved = "UPDATE security_approval SET requested_at = requested_at - make_interval(days => %s) WHERE id = %s"
+        owner.execute(moved, [days, standing.approval_id])
+        owner.execute("ALTER TABLE security_approval ENABLE ALWAYS TRIGGER appendonly_update")
+
+
+def test_what_nobody_decides_in_time_expires_and_is_decided_no_more(kind, olga, carl):
+    asked = ask(kind, olga)
+
+    age(asked, days=8)
+
+    assert approvals.standing(approval_id=asked.approval_id).state is State.EXPIRED
+    for by, decision in ((carl, Decision.APPROVED), (carl, Decision.REJECTED), (olga, Decision.WITHDRAWN)):
+        with pytest.raises(DecisionRefused) as refused:
+            approvals.decide(approval_id=asked.approval_id, by=by, decision=decision, reason="late")
+        assert refused.value.code == "expired"
+    assert kind.calls == []
+
+
+def test_the_day_before_it_expires_it_can_be_decided(kind, olga, carl):
+    asked = ask(kind, olga)
+
+    age(asked, days=6)
+
+    assert approve(asked, carl).state is State.DONE
+
+
+def test_the_age_is_a_setting(kind, olga, carl, settings):
+    settings.APPROVAL_DAYS = 30
+    asked = ask(kind, olga)
+
+    age(asked, days=8)
+
+    assert approve(asked, carl).state is State.DONE
+
+
+def test_what_was_decided_in_time_does_not_expire(kind, olga, carl):
+    asked = ask(kind, olga)
+    approve(asked, carl)
+
+    age(asked, days=100)
+
+    assert approvals.standing(approval_id=asked.approval_id).state is State.DONE
+    with pytest.raises(DecisionRefused, match="decided already"):
+        approve(asked, carl)
+
+
+@pytest.fixture
+def broken(kind, monkeypatch):
+    """The kind, with a handler that fails each time."""
+
+    def fail(approved):
+        kind.calls.append(approved)
+        raise ZeroDivisionError("there is a defect")
+
+    monkeypatch.setitem(approvals.KINDS, kind.name, approvals.Kind("Gift", fail))
+    return kind
+
+
+def test_a_handler_that_fails_each_time_has_failed_after_some_attempts(broken, olga, carl):
+    asked = ask(broken, olga)
+    for _ in range(APPROVAL_ATTEMPTS_LIMIT - 1):
+        with pytest.raises(ZeroDivisionError):
+            approve(asked, carl) if not broken.calls else apply_approval(approval_id=asked.approval_id)
+        assert approvals.standing(approval_id=asked.approval_id).state is State.APPROVED
+
+    apply_approval(approval_id=asked.approval_id)
+    apply_approval(approval_id=asked.approval_id)
+
+    became = approvals.standing(approval_id=asked.approval_id)
+    assert became.state is State.FAILED
+    assert became.result == {"reason": "ZeroDivisionError: there is a defect"}
+    assert len(broken.calls) == APPROVAL_ATTEMPTS_LIMIT
+    assert asked.approval_id not in approvals.due(now=timezone.now() + timedelta(days=365))
+
+
+def test_the_attempts_are_further_and_further_apart(broken, olga, carl):
+    asked = ask(broken, olga)
+    with pytest.raises(ZeroDivisionError):
+        approve(asked, carl)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            apply_approval(approval_id=asked.approval_id)
+
+    now = timezone.now()
+
+    assert asked.approval_id not in approvals.due(now=now + timedelta(minutes=3))
+    assert asked.approval_id in approvals.due(now=now + timedelta(minutes=5))
+
+
+def test_a_handler_that_recovers_is_done(broken, olga, carl, monkeypatch):
+    asked = ask(broken, olga)
+    with pytest.raises(ZeroDivisionError):
+        approve(asked, carl)
+
+    monkeypatch.setitem(approvals.KINDS, broken.name, approvals.Kind("Gift", lambda _approved: {"operation": "9"}))
+    apply_approval(approval_id=asked.approval_id)
+
+    assert approvals.standing(approval_id=asked.approval_id).state is State.DONE
+
+
+def test_a_scrape_tells_what_waits_and_what_failed(broken, olga, carl):
+    def told():
+        (gauge,) = ApprovalsCollector().collect()
+        return {sample.labels["state"]: sample.value for sample in gauge.samples}
+
+    before = told()
+    asked = ask(broken, olga)
+    assert told() == {**before, "pending": before["pending"] + 1}
+    with pytest.raises(ZeroDivisionError):
+        approve(asked, carl)
+    for _ in range(APPROVAL_ATTEMPTS_LIMIT - 1):
+        with suppress(ZeroDivisionError):
+            apply_approval(approval_id=asked.approval_id)
+
+    assert told() == {**before, "failed": before["failed"] + 1}
 
 
 def test_of_many_clicks_at_once_one_decides(kind, olga):
