@@ -150,6 +150,7 @@ NOT_REPOSITORIES = {
     "massops.checking": "one long act of the worker, over timed reads and writes",
     "massops.deciding": "puts timed acts together",
     "massops.instruments": "reads state for a scrape",
+    "security.grant_approvals": "puts timed acts together",
     "security.instruments": "reads state for a scrape",
     "massops.posting": "one long act of the worker, over timed reads and writes",
     "massops.results": "generators of files",

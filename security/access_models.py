@@ -17,6 +17,7 @@ class AccessEvent(models.TextChoices):
     ADMINISTRATION = "administration", "Act in the administration"
     APPROVAL = "approval", "Approval asked for or decided"
     CLIENT = "client", "Client created, changed, rotated or revoked"
+    GRANT = "grant", "Grant given or taken away"
     EXPORT = "export", "Export of records"
 
 

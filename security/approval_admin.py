@@ -15,12 +15,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from appendonly.admin import ReadOnlyAdmin
 from security.approvals import KINDS, Decision, DecisionRefused, State, decide, open_since, state_of
-from security.limits import APPROVAL_ATTEMPTS_LIMIT, APPROVAL_REASON_CHARS_LIMIT
+from security.limits import AMOUNT_DIGITS_LIMIT, APPROVAL_ATTEMPTS_LIMIT, APPROVAL_REASON_CHARS_LIMIT
 from security.models import Approval, ApprovalAttempt, ApprovalThreshold
+from security.scales import exponent_of, from_minor, in_minor, in_units
 from security.staff import source_of_staff
 
 PERMISSION = "security.decide_approval"
@@ -82,7 +83,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     fields = (
         "kind_label",
         "summary",
-        "amounts",
+        "amounts_in_units",
         "requested_by",
         "requested_at",
         "state",
@@ -131,6 +132,15 @@ class ApprovalAdmin(ReadOnlyAdmin):
         """What the act answered."""
         kept = approval.effect.result if hasattr(approval, "effect") else {}
         return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in kept.items()) or "-"
+
+    @admin.display(description="amounts")
+    def amounts_in_units(self, approval: Approval) -> str:
+        """What was compared with the thresholds, as each unit writes it."""
+        told = [
+            f"any amount of {unit or 'every unit'}" if minor is None else in_units(int(minor), unit)
+            for unit, minor in approval.amounts.items()
+        ]
+        return ", ".join(told) or "-"
 
     @admin.display(description="failures so far")
     def failures(self, approval: Approval) -> str:
@@ -196,15 +206,42 @@ class ApprovalAdmin(ReadOnlyAdmin):
 
 
 class ThresholdForm(forms.ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
-    """A threshold for one of the kinds that the program knows."""
+    """A threshold for one of the kinds that the program knows; its amount as the unit writes it."""
 
     kind = forms.ChoiceField(
         choices=lambda: [(kind, known.label) for kind, known in sorted(KINDS.items())], widget=UnfoldAdminSelectWidget
+    )
+    above_minor = forms.DecimalField(
+        label="Approval needed above",
+        required=False,
+        min_value=0,
+        max_digits=AMOUNT_DIGITS_LIMIT,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text="An amount of the unit, such as 1000.00. 0: always needed. Empty: never needed.",
     )
 
     class Meta:
         model = ApprovalThreshold
         fields = ("kind", "unit", "above_minor")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        exponent = exponent_of(self.instance.unit)
+        if self.instance.above_minor and exponent is not None:
+            self.initial["above_minor"] = from_minor(self.instance.above_minor, exponent)
+
+    def clean(self) -> dict[str, Any]:
+        """The amount in minor units, as the table has it."""
+        values: dict[str, Any] = super().clean() or {}
+        unit, above = values.get("unit", ""), values.get("above_minor")
+        exponent = exponent_of(unit) if unit else 0
+        if exponent is None:
+            self.add_error("unit", f"There is no unit {unit}.")
+        elif above is not None and -above.as_tuple().exponent > exponent:
+            self.add_error("above_minor", f"{unit or 'This'} has {exponent} decimals.")
+        elif above is not None:
+            values["above_minor"] = in_minor(above, exponent)
+        return values
 
 
 @admin.register(ApprovalThreshold)
@@ -212,9 +249,27 @@ class ApprovalThresholdAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no 
     """Up to which amount no second person is needed."""
 
     form = ThresholdForm
-    list_display = ("kind", "unit", "above_minor")
+    list_display = ("kind_label", "unit", "needed")
     list_filter: ClassVar = ["kind"]
     ordering = ("kind", "unit", "id")
+    readonly_fields = ("kind_label", "needed")
+
+    def get_fields(self, request: HttpRequest, obj: ApprovalThreshold | None = None) -> Any:
+        """The form; for who may only look, its words."""
+        may_set = obj is None or self.has_change_permission(request, obj)
+        return ("kind", "unit", "above_minor") if may_set else ("kind_label", "unit", "needed")
+
+    @admin.display(description="kind", ordering="kind")
+    def kind_label(self, threshold: ApprovalThreshold) -> str:
+        """The kind in words."""
+        return KINDS[threshold.kind].label if threshold.kind in KINDS else threshold.kind
+
+    @admin.display(description="approval needed", ordering="above_minor")
+    def needed(self, threshold: ApprovalThreshold) -> str:
+        """From when on, in the unit."""
+        if not threshold.above_minor:
+            return "never" if threshold.above_minor is None else "always"
+        return f"above {in_units(threshold.above_minor, threshold.unit)}"
 
 
 def _source_of(request: HttpRequest) -> int:

@@ -121,7 +121,7 @@ class ApprovalThreshold(models.Model):
         decimal_places=0,
         null=True,
         blank=True,
-        help_text="In the unit's smallest parts: 100000 is 1,000.00 EUR. 0: always needed. Empty: never needed.",
+        help_text="In the unit's smallest parts; the form takes the unit's own scale. 0: always. Empty: never.",
     )
 
     class Meta:

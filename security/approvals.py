@@ -146,17 +146,18 @@ def request_approval(
     payload: Mapping[str, Any],
     summary: str,
     requested_by: int,
-    amounts: Mapping[str, int] | None = None,
+    amounts: Mapping[str, int | None] | None = None,
 ) -> Standing:
     """Store what the source `requested_by` asks for; it takes effect now where no approval is needed.
 
     `summary` says in words, with amounts in their unit, what would happen: it is what the second person reads. `payload` is
     what the handler needs, as JSON. `amounts` are minor units by unit, compared with the thresholds; leave it out for an act
-    without an amount. Raises KeyError for a kind that nobody registered.
+    without an amount; an amount of None is any amount, and above every threshold. Raises KeyError for a kind that nobody
+    registered.
     """
     if kind not in KINDS:  # a request that nobody can fulfil must not be stored
         raise KeyError(kind)
-    as_text = {unit: str(minor) for unit, minor in (amounts or {}).items()}
+    as_text = {unit: None if minor is None else str(minor) for unit, minor in (amounts or {}).items()}
     approval_id, needed = _call(_REQUEST, (kind, summary, Jsonb(dict(payload)), Jsonb(as_text), requested_by))
     if needed:
         record(event=AccessEvent.APPROVAL, what=f"asked for approval {approval_id}: {summary}")

@@ -21,8 +21,9 @@ class SecurityConfig(AppConfig):
             except ValueError as error:
                 raise ImproperlyConfigured(f"{name}: {error}") from error
         from metrics.exposition import provide  # noqa: PLC0415 - models are ready only now
-        from security import access_sources  # noqa: PLC0415 - likewise
+        from security import access_sources, grant_approvals  # noqa: PLC0415 - likewise
         from security.instruments import ApprovalsCollector  # noqa: PLC0415 - likewise
 
         provide(ApprovalsCollector())
         access_sources.connect()
+        grant_approvals.register_act()

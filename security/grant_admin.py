@@ -1,18 +1,25 @@
-"""The admin of grants: add and remove; a grant is never changed, so each page of the history tells one act."""
+"""The admin of grants: add and remove, each a row of the access record; a grant is never changed.
+
+A grant to move much waits for a second person (security.grant_approvals).
+"""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 
+from security.approvals import State
 from security.clients import ClientRefused
+from security.grant_approvals import ask_grant, needs_approval
 from security.grant_models import LIMITED_ACTIONS, Grant
 from security.grants import NewGrant, add_grant, remove_grant
 from security.rights import Action
+from security.staff import source_of_staff
 
 
 class GrantForm(ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
@@ -44,7 +51,18 @@ class GrantAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
     form = GrantForm
     fields = ("client", "group", "action", "account_prefix", "unit", "amount_max", "day_max")
-    list_display = ("id", "client", "group", "action", "account_prefix", "unit", "amount_max", "day_max", "created_at")
+    list_display = (
+        "id",
+        "client",
+        "group",
+        "action",
+        "account_prefix",
+        "unit",
+        "amount_max",
+        "day_max",
+        "created_at",
+        "approval_id",
+    )
     list_filter = ("action", "unit")
     list_select_related = ("client", "group")
     search_fields = ("client__name", "client__client_id", "group__name", "account_prefix")
@@ -55,8 +73,31 @@ class GrantAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         """Never: remove it and add another."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: Grant, _form: Any, _change: Any) -> None:
-        """Add the grant; what the form could not know is told as an error, and nothing is added."""
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The form; what it asks for is done after it, because an approval must be stored before its effect begins."""
+        response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        wanted: Grant | None = getattr(request, "wanted_grant", None)
+        return response if wanted is None else self._add(request, wanted)
+
+    def save_model(self, request: HttpRequest, obj: Grant, *_args: Any) -> None:
+        """Note what the form asks for."""
+        request.wanted_grant = obj  # type: ignore[attr-defined] # read above, in the same request
+
+    def log_addition(self, *_args: Any) -> None:
+        """Nothing: the grant writes its own row of the access record."""
+
+    def response_add(self, request: HttpRequest, obj: Grant, _post_url_continue: str | None = None) -> HttpResponse:
+        """Where the list is: what became of it is told there."""
+        back: HttpResponse = self.response_post_save_add(request, obj)
+        return back
+
+    def _add(self, request: HttpRequest, obj: Grant) -> HttpResponse:
         grant = NewGrant(
             action=Action(obj.action),
             account_prefix=obj.account_prefix,
@@ -64,26 +105,30 @@ class GrantAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
             amount_max=obj.amount_max,
             day_max=obj.day_max,
         )
-        client_id = obj.client.client_id if obj.client else None
+        owner: Any = {"client_id": obj.client.client_id if obj.client else None, "group_id": obj.group_id}
         try:
-            added = add_grant(grant=grant, now=timezone.now(), client_id=client_id, group_id=obj.group_id)
+            if not needs_approval(obj.action):
+                add_grant(grant=grant, now=timezone.now(), **owner)
+            elif (pending := self._ask(request, grant, owner)) is not None:
+                self.message_user(
+                    request, "It waits for a second person, and allows nothing until then.", messages.WARNING
+                )
+                return HttpResponseRedirect(reverse("admin:security_approval_change", args=[pending]))
         except ClientRefused as refusal:
-            request.refused_grant = str(refusal)  # type: ignore[attr-defined] # read below, in the same request
-            return
-        obj.pk = added.pk
+            self.message_user(request, str(refusal), messages.ERROR)
+        else:
+            self.message_user(request, f"The grant {obj} is given.", messages.SUCCESS)
+        return self.response_add(request, obj)
 
-    def log_addition(self, request: HttpRequest, obj: Grant, message: Any) -> Any:
-        """Log what was added, and nothing that was not."""
-        return super().log_addition(request, obj, message) if obj.pk else None
-
-    def response_add(self, request: HttpRequest, obj: Grant, post_url_continue: str | None = None) -> HttpResponse:
-        """Tell a refusal, and lead back to the list."""
-        if obj.pk:
-            answer: HttpResponse = super().response_add(request, obj, post_url_continue)
-            return answer
-        self.message_user(request, getattr(request, "refused_grant", ""), messages.ERROR)
-        back: HttpResponse = self.response_post_save_add(request, obj)
-        return back
+    def _ask(self, request: HttpRequest, grant: NewGrant, owner: dict[str, Any]) -> int | None:
+        """Ask for it; return the approval that waits, None where it is given. Raises ClientRefused."""
+        by = source_of_staff(user_id=request.user.pk or 0, username=request.user.get_username())
+        standing = ask_grant(grant=grant, requested_by=by, **owner)
+        if standing.state is State.PENDING:
+            return standing.approval_id
+        if standing.state is not State.DONE:
+            raise ClientRefused(str(standing.result.get("reason", standing.state)))
+        return None
 
     def delete_model(self, _request: HttpRequest, obj: Grant) -> None:
         """Remove one."""

@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 
 from security.limits import (
+    AMOUNT_DIGITS_LIMIT,
     GRANT_AMOUNT_DECIMALS_LIMIT,
-    GRANT_AMOUNT_DIGITS_LIMIT,
     GRANT_PREFIX_CHARS_LIMIT,
     UNIT_CHARS_LIMIT,
 )
@@ -56,7 +56,7 @@ class Grant(models.Model):
     )
     amount_max = models.DecimalField(
         "largest amount",
-        max_digits=GRANT_AMOUNT_DIGITS_LIMIT,
+        max_digits=AMOUNT_DIGITS_LIMIT,
         decimal_places=GRANT_AMOUNT_DECIMALS_LIMIT,
         null=True,
         blank=True,
@@ -64,7 +64,7 @@ class Grant(models.Model):
     )
     day_max = models.DecimalField(
         "sum per day",
-        max_digits=GRANT_AMOUNT_DIGITS_LIMIT,
+        max_digits=AMOUNT_DIGITS_LIMIT,
         decimal_places=GRANT_AMOUNT_DECIMALS_LIMIT,
         null=True,
         blank=True,
@@ -72,6 +72,8 @@ class Grant(models.Model):
         " limit. Postings under such a limit wait for each other.",
     )
     created_at = models.DateTimeField()
+    # The approval that gave it, and so once; none for what needed nobody else.
+    approval_id = models.BigIntegerField("approval", null=True, unique=True, editable=False)
 
     class Meta:
         app_label = "security"

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from metrics.repository import observed
+from security.access import record
+from security.access_models import AccessEvent
 from security.authentication import CREDENTIALS
 from security.clients import ClientRefused
 from security.grant_models import LIMITED_ACTIONS, Grant
 from security.limits import GRANTS_LIMIT
 from security.models import Client, StaffSource
+from security.request_context import CURRENT_REQUEST
 from security.rights import Action, Rights, Rule
 
 
@@ -33,13 +37,25 @@ class NewGrant:
 
 
 @observed(repository="grants", expected=(ClientRefused,))
-def add_grant(*, grant: NewGrant, now: datetime, client_id: str | None = None, group_id: int | None = None) -> Grant:
-    """Give a client, or a group of staff, a right; return the grant.
+def add_grant(
+    *,
+    grant: NewGrant,
+    now: datetime,
+    client_id: str | None = None,
+    group_id: int | None = None,
+    approval_id: int | None = None,
+) -> Grant:
+    """Give a client, or a group of staff, a right; return the grant. What an approval gave already is returned as it is.
 
-    Raises ClientRefused for an unknown or revoked client, a grant that exists already or cannot be meant, or too many.
+    Raises ClientRefused for an unknown or revoked client, an unknown group, a grant that exists already or cannot be meant, or
+    too many.
     """
     with transaction.atomic():
         client = _locked(client_id) if client_id is not None else None
+        if group_id is not None and not Group.objects.select_for_update(no_key=True).filter(pk=group_id).exists():
+            raise ClientRefused("There is no such group.")
+        if approval_id is not None and (given := Grant.objects.filter(approval_id=approval_id).first()) is not None:
+            return given
         row = Grant(
             client=client,
             group_id=group_id,
@@ -49,6 +65,7 @@ def add_grant(*, grant: NewGrant, now: datetime, client_id: str | None = None, g
             amount_max=grant.amount_max,
             day_max=grant.day_max,
             created_at=now,
+            approval_id=approval_id,
         )
         _check(row)
         try:
@@ -59,6 +76,7 @@ def add_grant(*, grant: NewGrant, now: datetime, client_id: str | None = None, g
         if client is not None:
             client.restricted_to_grants = True
             client.save(update_fields=["restricted_to_grants", "updated"])
+        _record("given", row)
     CREDENTIALS.clear()
     return row
 
@@ -66,9 +84,12 @@ def add_grant(*, grant: NewGrant, now: datetime, client_id: str | None = None, g
 @observed(repository="grants", expected=(ClientRefused,))
 def remove_grant(*, grant_id: int) -> None:
     """Take a right away; its owner stays restricted to what is left. Raises ClientRefused if there is no such grant."""
-    removed, _ = Grant.objects.filter(id=grant_id).delete()
-    if not removed:
-        raise ClientRefused(f"There is no grant {grant_id}.")
+    with transaction.atomic():
+        row = Grant.objects.select_for_update().filter(id=grant_id).first()
+        if row is None:
+            raise ClientRefused(f"There is no grant {grant_id}.")
+        _record("taken away", row)
+        row.delete()
     CREDENTIALS.clear()
 
 
@@ -102,6 +123,14 @@ def rights_of_staff(*, user_id: int) -> Rights | None:
     """
     rules = [_rule(grant) for grant in Grant.objects.filter(group__user__id=user_id).order_by("id").distinct()]
     return Rights(rules) if rules else None
+
+
+def _record(act: str, grant: Grant) -> None:
+    """Into the access record; outside a request it was the one who may use the command line, or an approval."""
+    owner = f"client {grant.client.client_id}" if grant.client else f"group {grant.group}"
+    by = f" by approval {grant.approval_id}" if act == "given" and grant.approval_id else ""
+    who = "" if CURRENT_REQUEST.get() else "command line or worker"
+    record(event=AccessEvent.GRANT, what=f"grant {grant} of {owner} {act}{by}", who=who)
 
 
 def _rule(grant: Grant) -> Rule:

@@ -81,7 +81,7 @@ PASSWORD_CHARS_MIN = 12
 GRANT_PREFIX_CHARS_LIMIT = 128
 
 # Amounts have at most 38 digits (accounts), of them up to 18 after the point.
-GRANT_AMOUNT_DIGITS_LIMIT = 38
+AMOUNT_DIGITS_LIMIT = 38
 GRANT_AMOUNT_DECIMALS_LIMIT = 18
 
 # They are read with each token every few seconds; a client that needs more wants a prefix.

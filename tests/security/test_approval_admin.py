@@ -2,12 +2,14 @@
 
 import uuid
 from contextlib import suppress
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client as Browser
 
+from accounts.models import Unit
 from security import approvals
 from security.approvals import State
 from security.models import ApprovalThreshold
@@ -42,7 +44,14 @@ def olga():
 
 @pytest.fixture
 def carl():
-    return Person("carl", "view_approval", "decide_approval", "view_approvalthreshold", "add_approvalthreshold")
+    return Person(
+        "carl",
+        "view_approval",
+        "decide_approval",
+        "view_approvalthreshold",
+        "add_approvalthreshold",
+        "change_approvalthreshold",
+    )
 
 
 @pytest.fixture
@@ -148,16 +157,59 @@ def test_looking_at_the_address_of_a_decision_decides_nothing(carl, asked):
     assert carl.browser.get(f"/admin/security/approval/{asked.approval_id}/decide/").status_code == 405
 
 
-def test_an_administrator_sets_thresholds_and_is_told_what_makes_no_sense(carl, asked):
-    def send(**form):
-        return carl.browser.post("/admin/security/approvalthreshold/add/", {"kind": "gift", **form})
+def thresholds(carl, **form):
+    return carl.browser.post("/admin/security/approvalthreshold/add/", {"kind": "gift", **form})
 
-    unit = f"U{uuid.uuid4().hex[:8]}"
-    assert send(unit=unit, above_minor="1000").status_code == 302
-    assert ApprovalThreshold.objects.get(kind="gift", unit=unit).above_minor == 1000
-    for wrong in (
-        {"unit": unit, "above_minor": "5"},
-        {"unit": "", "above_minor": "5"},
-        {"unit": "X", "above_minor": "-1"},
+
+@pytest.mark.parametrize(
+    ("exponent", "typed", "minor", "shown"),
+    [
+        (2, "1000", 100_000, "above 1,000.00"),
+        (2, "0.01", 1, "above 0.01"),
+        (0, "1000", 1000, "above 1,000"),
+        (18, "12345678901234567890.123456789012345678", 12345678901234567890123456789012345678, "above 12,345,678"),
+        (2, "0", 0, "always"),
+        (2, "", None, "never"),
+    ],
+)
+def test_a_threshold_is_entered_and_shown_as_its_unit_writes_it(carl, asked, exponent, typed, minor, shown):
+    unit = Unit.objects.create(code=f"U{uuid.uuid4().hex[:8]}", exponent=exponent)
+
+    assert thresholds(carl, unit=unit.code, above_minor=typed).status_code == 302
+
+    stored = ApprovalThreshold.objects.get(kind="gift", unit=unit.code)
+    assert stored.above_minor == minor
+    listed = carl.browser.get("/admin/security/approvalthreshold/").content.decode()
+    assert shown in listed.partition("<table")[2].partition(unit.code)[2].partition("</tr>")[0]
+    address = f"/admin/security/approvalthreshold/{stored.pk}/change/"
+    page = carl.browser.get(address).content.decode()
+    if typed.strip("0"):
+        written = f"{Decimal(typed):.{exponent}f}" if exponent < 18 else typed
+        assert f'value="{written}"' in page
+    assert shown in Person("rita", "view_approvalthreshold").browser.get(address).content.decode()
+
+
+def test_a_threshold_that_makes_no_sense_is_told(carl, asked):
+    unit = Unit.objects.create(code=f"U{uuid.uuid4().hex[:8]}", exponent=2).code
+    assert thresholds(carl, unit=unit, above_minor="1000").status_code == 302
+    for wrong, sentence in (
+        ({"unit": unit, "above_minor": "5"}, "already exists"),
+        ({"unit": unit, "above_minor": "5.001"}, "has 2 decimals"),
+        ({"unit": "", "above_minor": "5"}, "is violated"),
+        ({"unit": unit, "above_minor": "-1"}, "greater than or equal to 0"),
+        ({"unit": "NONE-SUCH", "above_minor": "1"}, "There is no unit NONE-SUCH."),
     ):
-        assert send(**wrong).status_code == 200
+        answer = thresholds(carl, **wrong)
+        assert answer.status_code == 200
+        assert sentence in answer.content.decode(), wrong
+
+
+def test_the_amounts_of_an_approval_are_shown_as_their_units_write_them(olga, carl, asked):
+    other = approvals.request_approval(
+        kind="gift", payload={}, summary="to bert", requested_by=olga.source, amounts={"EUR": 123_456, "JPY": None}
+    )
+
+    page = carl.page(other)
+
+    assert "1,234.56 EUR" in page
+    assert "any amount of JPY" in page
