@@ -130,7 +130,10 @@ def _post(approved: Approved) -> Mapping[str, Any]:
         message = read_reversal(body=body, key=told["key"], reverses=told["reverses"], sender=sender)
     else:
         message = read_operation(body=body, key=told["key"], sender=sender)
-    receipt = pipeline.accept(book_id=told["book"], messages=[message])[0]
+    try:
+        receipt = pipeline.accept(book_id=told["book"], messages=[message])[0]
+    except queries.OperationUnknown as unknown:  # whom grants bind may not know of what they do not reach
+        raise EffectRefused("The grants of the person who asked do not reach this operation.") from unknown
     if receipt.outcome != ACCEPTED:
         sentence = (
             REFUSAL_SENTENCES[Refusal(receipt.outcome)] if receipt.outcome in list(Refusal) else KEY_REUSED_SENTENCE

@@ -6,11 +6,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Account, AccountChange
 from ledger.models import Operation
 from security.approval_models import Approval, ApprovalThreshold
-from security.models import Source
+from security.grants import NewGrant, add_grant
+from security.models import Grant, Source
+from security.rights import Action
 from security.staff import source_of_staff
 from tests.ledger.page import Page
 
@@ -85,6 +88,54 @@ def test_a_reversal_is_the_person_s_own_message_with_the_reason(operator, page, 
     assert b"Wrong month" in bytes(reversal.message)
     assert Source.objects.get(id=reversal.source_id).kind == "staff"
     page.shows("anna 100.00, bank -100.00")
+
+
+@pytest.fixture
+def bound(operator):
+    """The operator, in a group that may credit anna and debit the bank, by grants alone."""
+    group = Group.objects.create(name=f"bound {uuid.uuid4().hex}")
+    for action, prefix in ((Action.CREDIT, "anna"), (Action.DEBIT, "bank")):
+        add_grant(grant=NewGrant(action=action, account_prefix=prefix), now=timezone.now(), group_id=group.pk)
+    operator.user.groups.add(group)
+    return operator
+
+
+@pytest.mark.parametrize(
+    ("entries", "outcome", "balances"),
+    [
+        ([("bank", "-1.00"), ("anna", "1.00")], "accepted", "anna 31.00, bank -31.00"),
+        ([("anna", "-1.00"), ("bank", "1.00")], "forbidden_account", "anna 30.00, bank -30.00"),
+    ],
+    ids=["what the grants allow", "the other way round"],
+)
+def test_a_correction_is_bound_by_the_grants_of_the_person_s_groups(bound, page, unlimited, entries, outcome, balances):
+    bound.send(f"accounts/account/{page.id('anna')}/correct/", **lines(*entries))
+
+    (posted,) = Operation.objects.filter(book_id=page.book_id, source_id=bound.source)
+    assert posted.outcome == outcome
+    page.shows(balances)
+
+
+def test_a_reversal_is_bound_by_the_grants_of_the_person_s_groups(bound, page, unlimited):
+    answer = bound.send(f"ledger/operation/{page.operation_id('rent')}/reverse/")
+
+    told = bound.browser.get(answer.url)
+    assert "The grants of the person who asked do not reach this operation." in told.content.decode()
+    assert not Operation.objects.filter(book_id=page.book_id, reverses=page.operation_id("rent")).exists()
+    page.shows("anna 30.00, bank -30.00")
+
+
+def test_rights_that_were_taken_away_while_an_act_waited_bind_it(bound, controller, page):
+    """It is judged by the grants of the moment at which it takes effect."""
+    bound.send(f"accounts/account/{page.id('anna')}/correct/", **lines(("bank", "-1.00"), ("anna", "1.00")))
+    asked = Approval.objects.filter(requested_by_id=bound.source).get()
+    Grant.objects.filter(group__user=bound.user, action="credit").delete()
+
+    controller.send(f"security/approval/{asked.pk}/decide/", decision="approved")
+
+    (posted,) = Operation.objects.filter(book_id=page.book_id, source_id=bound.source)
+    assert posted.outcome == "forbidden_account"
+    page.shows("anna 30.00, bank -30.00")
 
 
 def test_a_form_sent_twice_is_one_reversal(operator, page, unlimited):

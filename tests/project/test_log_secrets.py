@@ -1,5 +1,7 @@
 """What a run writes into its logs, at the level that tells most: looked through for everything that lets somebody in."""
 
+import subprocess
+import sys
 import uuid
 
 import httpx
@@ -16,13 +18,32 @@ SCOPES = "accounts:read accounts:write operations:read operations:write"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A client and a person at a server of their own, doing right and wrong; yields the log and all their secrets."""
+    """A client and a person at a server of their own, doing right and wrong.
+
+    The log, all their secrets, and one that is logged on purpose.
+    """
     folder = tmp_path_factory.mktemp("logs")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LOG_LEVEL", "DEBUG")
         with servers.live_server(folder) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as browser:
             hidden = [*client_works(browser), *person_works(browser)]
-    return (folder / "granian.log").read_text(), hidden
+        planted = plant(folder / "granian.log")
+    return (folder / "granian.log").read_text(), hidden, planted
+
+
+def plant(log):
+    """Log a secret on purpose, as a careless line of the product would: by its logging, into the same file."""
+    secret = uuid.uuid4().hex
+    careless = f"import logging; logging.getLogger('security.careless').warning('made {secret}')"
+    with log.open("ab") as output:
+        command = [sys.executable, "manage.py", "shell", "-c", careless]
+        subprocess.run(command, cwd=servers.ROOT, stdout=output, stderr=output, timeout=60, check=True)
+    return secret
+
+
+def found_in(log, secrets):
+    """The search: which of the secrets the log has."""
+    return [secret for secret in secrets if secret in log]
 
 
 def client_works(http):
@@ -61,13 +82,20 @@ def person_works(http):
 
 
 def test_no_secret_is_in_the_log(run):
-    log, hidden = run
+    log, hidden, _ = run
 
-    assert not [secret for secret in hidden if secret in log]
+    assert found_in(log, hidden) == []
+
+
+def test_the_search_finds_a_secret_that_is_logged_on_purpose(run):
+    """The control: without it an empty log, or another file, would pass."""
+    log, _, planted = run
+
+    assert found_in(log, [planted]) == [planted]
 
 
 def test_the_log_tells_something(run):
-    log, hidden = run
+    log, hidden, _ = run
 
     assert len(log.splitlines()) > 1
     assert len(set(hidden)) == len(hidden) == 11
