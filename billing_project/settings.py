@@ -48,12 +48,14 @@ env = Env(
     WORKER_PROCESSES=(int, 2),
     OUTGOING_NETWORKS=(list, []),
     SECOND_FACTOR=(str, "production"),
+    ENROLMENT_CODE=(str, "production"),
     APPROVAL_DAYS=(int, 7),
     ACCESS_TOKEN_SECONDS=(int, 3600),
     CRITICAL_SCOPES=(list, ["accounts:write"]),
     RATE_LIMIT_READ=(str, "10000/1"),
     RATE_LIMIT_WRITE=(str, "10000/1"),
     RATE_LIMIT_OAUTH=(str, "60/60"),
+    RATE_LIMIT_FAILED=(str, "300/60"),
     GROUP_COMMIT=(bool, True),
     MAC_KEYS=(str, ""),
     SEAL_KEYS=(str, ""),
@@ -222,6 +224,9 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Nobody uses the administration without a second factor: always, never, or in production.
+if env("ENROLMENT_CODE") not in {"always", "never", "production"}:
+    raise ImproperlyConfigured("ENROLMENT_CODE must be 'always', 'never' or 'production'.")
+ENROLMENT_CODE_REQUIRED = {"always": True, "never": False, "production": PRODUCTION}[env("ENROLMENT_CODE")]
 APPROVAL_DAYS = env("APPROVAL_DAYS")
 if APPROVAL_DAYS < 1:
     raise ImproperlyConfigured("APPROVAL_DAYS must be 1 or more.")
@@ -277,7 +282,7 @@ OAUTH2_PROVIDER = {
 CRITICAL_SCOPES = frozenset(env("CRITICAL_SCOPES"))
 # Requests, and the seconds in which they come back, for a client without rates of its own; and for the OAuth2 endpoints.
 RATE_LIMIT_READ, RATE_LIMIT_WRITE = env("RATE_LIMIT_READ"), env("RATE_LIMIT_WRITE")
-RATE_LIMIT_OAUTH = env("RATE_LIMIT_OAUTH")
+RATE_LIMIT_OAUTH, RATE_LIMIT_FAILED = env("RATE_LIMIT_OAUTH"), env("RATE_LIMIT_FAILED")
 # Networks of proxies whose X-Forwarded-For is believed (security.networks).
 TRUSTED_PROXIES = env("TRUSTED_PROXIES")
 

@@ -57,7 +57,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
 }
 # Rights that no group has: what these tables hold is not for pages.
-_NEVER = ("security.*_authenticator", "security.*_recoverycode", "auth.*_permission")
+_NEVER = ("security.*_authenticator", "security.*_recoverycode", "security.*_enrolmentcode", "auth.*_permission")
 
 
 def make_groups(*, app_config: AppConfig, **_kwargs: Any) -> None:

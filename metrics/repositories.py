@@ -39,12 +39,14 @@ MODULES = (
     "security.access",
     "security.approvals",
     "security.clients",
+    "security.enrolment",
     "security.grants",
     "security.keys",
     "security.last_use",
     "security.queries",
     "security.second_factor",
     "security.sessions",
+    "security.signed_bodies",
     "security.staff",
 )
 
@@ -78,6 +80,7 @@ NOT_OBSERVED = {
     "security.approvals.open_since": "reads a setting",
     "security.approvals.register": "names a handler when the apps start; stores nothing",
     "security.approvals.state_of": "a rule about a record that was read",
+    "security.enrolment.is_needed": "reads a setting, and what is timed",
     "security.second_factor.is_required": "reads a setting",
     "security.sessions.digest_of": "a rule about a text",
 }
@@ -100,6 +103,7 @@ TABLES = {
     "marks": ("ledger_mark", "ledger_open_mark"),
     "operations": ("ledger_operation",),
     "samples": ("metrics_sample",),
+    "signed_bodies": ("security_signed_body",),
     "mass_operations": (
         "massops_massoperation",
         "massops_event",

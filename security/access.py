@@ -16,14 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import IPv6Address, ip_network
 
 from django.db import InterfaceError, OperationalError, connection
 
 from metrics.repository import observed
 from security.access_models import AccessEvent
 from security.limits import ACCESS_ORIGINS_PER_MINUTE, ACCESS_WHAT_CHARS_LIMIT
-from security.networks import address_of
+from security.networks import address_of, origin_of
 from security.request_context import CURRENT_REQUEST
 from security.sessions import digest_of
 
@@ -73,7 +72,7 @@ class Folding:
         """Return what is to be written now: this row if it is the first of its kind, and the counts of a minute that is over."""
         with self._lock:
             due = self._take(only_ended=True)
-            key = (str(row.event), row.code, _origin(row.address))
+            key = (str(row.event), row.code, origin_of(row.address))
             if key not in self._rows and len(self._rows) >= ACCESS_ORIGINS_PER_MINUTE:
                 key = ("", "", "")
                 row = replace(row, what="and others, beyond what is told apart in a minute", who="", credential="")
@@ -108,22 +107,20 @@ FOLDING = Folding(later=_start_timer)
 
 
 def flush() -> None:
-    """Write the counts of failures now; from a thread of its own when a minute is over, and when the process ends."""
+    """Write the counts of failures now; from a thread of its own when a minute is over, and when the process ends.
+
+    Where the storage is away, they are lost, and one line says how many.
+    """
+    rows = FOLDING.end()
     try:
-        for row in FOLDING.end():
-            _insert_if_possible(row)
+        for place, row in enumerate(rows):
+            if not _insert_if_possible(row, and_others=len(rows) - place - 1):
+                return
     finally:
         connection.close()
 
 
 atexit.register(flush)
-
-
-def _origin(address: str | None) -> str:
-    """What counts as one origin: whoever has one IPv6 address has 2^64 of them."""
-    if address is None or ":" not in address:
-        return address or ""
-    return str(ip_network((int(IPv6Address(address)) >> 64 << 64, 64)))
 
 
 def _row(event: AccessEvent, what: str, code: str, who: str) -> Row:
@@ -149,11 +146,15 @@ def _row(event: AccessEvent, what: str, code: str, who: str) -> Row:
     )
 
 
-def _insert_if_possible(row: Row) -> None:
+def _insert_if_possible(row: Row, *, and_others: int = 0) -> bool:
+    """Whether the row was written; the log tells of one that was not, and of others that are given up with it."""
     try:
         _insert(row)
     except (OperationalError, InterfaceError) as error:
-        logger.warning("A row of the access record is lost, the storage does not answer: %s", error)
+        reason = str(error).partition("\n")[0]
+        logger.warning("The storage does not answer, rows of the access record lost: %d (%s)", 1 + and_others, reason)
+        return False
+    return True
 
 
 def _insert(row: Row) -> None:

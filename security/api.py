@@ -4,14 +4,10 @@ Only the client credentials grant is served. Every refusal is the JSON object of
 toolkit or Django would answer with a page of HTML or an exception: hence the checks before the toolkit sees a request.
 """
 
-import base64
-import hashlib
 import logging
 import math
-from contextlib import suppress
 from urllib.parse import urljoin
 
-from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -31,11 +27,8 @@ from security.limits import (
     AUTHORIZATION_CHARS_LIMIT,
     FORM_BYTES_LIMIT,
     METADATA_CACHE_SECONDS,
-    OAUTH_CLIENTS_PER_ADDRESS,
 )
-from security.networks import address_of
-from security.quotas import Quota, quota_of
-from security.rates import BUCKETS
+from security.rates import TooMany, Verdict
 from security.scopes import known_scopes
 from security.tokens import ClientCredentialsCore, ClientCredentialsValidator, OAuthResponse, seconds_of_token
 
@@ -55,11 +48,13 @@ class OAuthEndpoint(OAuthLibMixin, View):  # type: ignore[misc] # the toolkit ha
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Refuse what is malformed, let oauthlib answer the rest."""
-        refusal = _head_refusal(request) or _form_refusal(request) or _rate_refusal(request)
+        refusal = _head_refusal(request) or _form_refusal(request)
         if refusal is not None:
             return refusal
         try:
             headers, body, status = self.answer(request)
+        except TooMany as too_many:
+            return _too_many(too_many.verdict)
         except (OperationalError, InterfaceError) as error:
             logger.error("Storage failed at %s: %s", request.path, error)  # noqa: TRY400 - the sentence says it all
             return _refusal("temporarily_unavailable", "The storage does not answer; try again.", status=503)
@@ -159,30 +154,13 @@ def _form_refusal(request: HttpRequest) -> JsonResponse | None:
     return None
 
 
-def _rate_refusal(request: HttpRequest) -> JsonResponse | None:
-    """The refusal of an address that asks too often, for one client or for all of its clients together."""
-    quota = quota_of(settings.RATE_LIMIT_OAUTH)
-    together = Quota(quota.requests * OAUTH_CLIENTS_PER_ADDRESS, quota.seconds)
-    address = address_of(request.META)
-    buckets = ((f"{address}:{_claimed_client(request)}", quota), (str(address), together))
-    for name, own in buckets:
-        verdict = BUCKETS.take(name=f"oauth:{name}", label="oauth", quota=own)
-        if not verdict.allowed:
-            response = _refusal("temporarily_unavailable", "Too many requests; ask again later.", status=429)
-            response["Retry-After"] = str(math.ceil(verdict.wait_seconds))
-            for header, value in verdict.headers().items():
-                response[header] = value
-            return response
-    return None
-
-
-def _claimed_client(request: HttpRequest) -> str:
-    """Whom the request says that it is from, as a short name; nothing is proved yet."""
-    claimed = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[2]
-    with suppress(ValueError):
-        claimed = base64.b64decode(claimed).decode("latin-1").partition(":")[0]
-    claimed = claimed or request.POST.get("client_id", "")
-    return hashlib.sha256(claimed.encode()).hexdigest()[:16]
+def _too_many(verdict: Verdict) -> JsonResponse:
+    """The refusal of a client that asks too often, or of an address that fails too often."""
+    response = _refusal("temporarily_unavailable", "Too many requests; ask again later.", status=429)
+    response["Retry-After"] = str(math.ceil(verdict.wait_seconds))
+    for header, value in verdict.headers().items():
+        response[header] = value
+    return response
 
 
 def _refusal(error: str, description: str, *, status: int = 400) -> JsonResponse:

@@ -15,7 +15,7 @@ class SecurityConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to what the access record is made of; hand in gauges. Raises ImproperlyConfigured for a bad rate."""
-        for name in ("RATE_LIMIT_READ", "RATE_LIMIT_WRITE", "RATE_LIMIT_OAUTH"):
+        for name in ("RATE_LIMIT_READ", "RATE_LIMIT_WRITE", "RATE_LIMIT_OAUTH", "RATE_LIMIT_FAILED"):
             try:
                 quota_of(getattr(settings, name))
             except ValueError as error:

@@ -1,10 +1,10 @@
 """Authentication of the REST API: `Authorization: Bearer <token>` becomes a `Credential`.
 
 Promises: one query per token and TOKEN_CACHE_SECONDS, none in between; whatever stands in the header, the answer is a
-credential or a 401, never a 500. A revoked token or client, and a withdrawn right, end in the process that withdrew it at
-once, in every other within TOKEN_CACHE_SECONDS, and everywhere at once for calls of a critical scope
-(settings.CRITICAL_SCOPES): those look at the table each time. Must never keep or log a token: only its SHA-256 checksum
-is looked at.
+credential or a 401 (429 where an address sends too many that are none), never a 500. A revoked token or client, and a withdrawn
+right, end in the process that withdrew it at once, in every other within TOKEN_CACHE_SECONDS, and everywhere at once for calls of
+a critical scope (settings.CRITICAL_SCOPES): those look at the table each time. Must never keep or log a token: only its SHA-256
+checksum is looked at.
 """
 
 import hashlib
@@ -17,13 +17,14 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.request import Request
 
 from security.last_use import note_use
 from security.limits import TOKEN_CACHE_ENTRIES_LIMIT, TOKEN_CACHE_SECONDS, TOKEN_CHARS_LIMIT
 from security.networks import address_of, is_within
 from security.queries import Credential, credential_of
+from security.rates import TooMany, count_failure
 from security.scopes import REALM, scope_needed
 from security.signatures import check_head
 
@@ -96,12 +97,12 @@ class BearerToken(BaseAuthentication):
         if token is None:
             return None
         if len(token) > TOKEN_CHARS_LIMIT or TOKEN_PATTERN.fullmatch(token) is None:
-            raise AuthenticationFailed("The access token is malformed.", code="invalid_token")
+            raise _failed(request, "The access token is malformed.")
         checksum = hashlib.sha256(token.encode("ascii")).hexdigest()
         critical = scope_needed(request.parser_context.get("view"), request.method) in settings.CRITICAL_SCOPES
         credential = (CREDENTIALS.read if critical else CREDENTIALS.get)(token_checksum=checksum)
         if credential is None:
-            raise AuthenticationFailed("The access token is unknown or revoked.", code="invalid_token")
+            raise _failed(request, "The access token is unknown or revoked.")
         if credential.expires_at <= timezone.now():
             raise AuthenticationFailed("The access token has expired.", code="invalid_token")
         if credential.networks and not is_within(address_of(request.META), credential.networks):
@@ -117,6 +118,16 @@ class BearerToken(BaseAuthentication):
         if _token_of(request) is None:
             return f'Bearer realm="{REALM}"'
         return f'Bearer realm="{REALM}", error="invalid_token"'
+
+
+def _failed(request: Request, sentence: str) -> AuthenticationFailed | Throttled:
+    """401 for a token that is none; 429 where too many came from the same origin. An expired one was one: it is not counted."""
+    try:
+        count_failure(address=address_of(request.META))
+    except TooMany as too_many:
+        request._request.rate_verdict = too_many.verdict  # type: ignore[attr-defined]  # noqa: SLF001 - the request that DRF wraps
+        return Throttled(too_many.verdict.wait_seconds, "Too many calls with invalid tokens from this address.")
+    return AuthenticationFailed(sentence, code="invalid_token")
 
 
 def _token_of(request: Request) -> str | None:

@@ -69,6 +69,9 @@ AUTHENTICATOR_STEPS_TOLERATED = 1
 RECOVERY_CODES = 10
 RECOVERY_CODE_BYTES = 10
 
+# An enrolment code is handed over and used within a working day or two; it is as long as a recovery code.
+ENROLMENT_HOURS = 48
+
 # Whoever fails so often at the log-in, under one name and from one address, waits so long.
 LOGIN_FAILURES_LIMIT = 5
 LOGIN_LOCKED_MINUTES = 15
@@ -128,9 +131,6 @@ RATE_WINDOW_SECONDS_LIMIT = 86_400
 
 # "1000000/86400", with room.
 RATE_CHARS_LIMIT = 20
-
-# What an address may ask of the OAuth2 endpoints for all its clients together, as a multiple of the rate of one of them.
-OAUTH_CLIENTS_PER_ADDRESS = 10
 
 # A receiver acknowledges; it does not converse. Each step of a request, and reading the answer as a whole, ends after this.
 OUTGOING_SECONDS_LIMIT = 10

@@ -31,7 +31,8 @@ from security.limits import CLIENT_LIST_ITEMS_LIMIT, CLIENT_NAME_CHARS_LIMIT, RA
 from security.networks import validate_networks
 from security.quotas import validate_rate
 from security.scopes import validate_scopes
-from security.staff_models import Authenticator, RecoveryCode, StaffSession
+from security.signed_body_models import SignedBody
+from security.staff_models import Authenticator, EnrolmentCode, RecoveryCode, StaffSession
 
 __all__ = [
     "AccessRecord",
@@ -43,8 +44,10 @@ __all__ = [
     "Authenticator",
     "Client",
     "ClientKey",
+    "EnrolmentCode",
     "Grant",
     "RecoveryCode",
+    "SignedBody",
     "Source",
     "StaffSession",
     "StaffSource",

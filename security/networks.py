@@ -71,6 +71,13 @@ def as_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def origin_of(address: Address | str | None) -> str:
+    """What counts as one origin of failures: an IPv4 address, or an IPv6 network of 64 bits: who has one address has them all."""
+    if address is None or ":" not in str(address):
+        return str(address or "")
+    return str(ip_network((int(IPv6Address(str(address))) >> 64 << 64, 64)))
+
+
 def address_text(request: HttpRequest) -> str | None:
     """The address of a request's client as text: how the lock of the log-in (axes) asks for it."""
     address = address_of(request.META)

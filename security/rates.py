@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from security.limits import BUCKETS_IN_PROCESS_LIMIT, LEASE_SECONDS
+from security.networks import Address, origin_of
 from security.queries import Credential
 from security.quotas import Quota, quota_of
 from security.scopes import scope_needed
@@ -115,6 +116,34 @@ class Buckets:
 
 
 BUCKETS = Buckets()
+
+
+class TooMany(Exception):  # noqa: N818 - an answer, not a defect
+    """A call is refused because there were too many of its kind; the verdict says when to call again."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.name)
+        self.verdict = verdict
+
+
+def count_failure(*, address: Address | None) -> None:
+    """Count a call that could not be authenticated, against its origin. Raises TooMany where there were too many.
+
+    Called after the credentials were looked at and found wrong: so nobody who has good ones is ever refused because of
+    somebody else at the same address.
+    """
+    _count(f"failed:{origin_of(address)}", "failed", settings.RATE_LIMIT_FAILED)
+
+
+def count_token_call(*, address: Address | None, client_pk: int) -> None:
+    """Count a call of an authenticated client at the OAuth2 endpoints, from its address. Raises TooMany."""
+    _count(f"oauth:{address}:{client_pk}", "oauth", settings.RATE_LIMIT_OAUTH)
+
+
+def _count(name: str, label: str, rate: str) -> None:
+    verdict = BUCKETS.take(name=name, label=label, quota=quota_of(rate))
+    if not verdict.allowed:
+        raise TooMany(verdict)
 
 
 class ClientRate(BaseThrottle):

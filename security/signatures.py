@@ -90,10 +90,14 @@ class Evidence:
     base: str
     signature: str
 
-    def text(self) -> str:
-        """The form in which it is stored with a message and shown in its lineage: JSON."""
+    def text(self, *, batch: str | None = None) -> str:
+        """The form in which it is stored with a message and shown in its lineage: JSON.
+
+        `batch` is the SHA-256 of the whole body, in hex, where the message is a part of it (security.signed_bodies).
+        """
         return json.dumps(
             {
+                **({} if batch is None else {"batch": batch}),
                 "algorithm": ED25519.algorithm_id,
                 "key_id": self.key_id,
                 "public_key": self.public_key,

@@ -11,12 +11,17 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from security import second_factor
+from security.enrolment import new_enrolment_code
+from security.limits import ENROLMENT_HOURS
 from security.sessions import end_sessions
 from security.staff_models import StaffSession
 
@@ -35,7 +40,7 @@ class StaffAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc] # 
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
     filter_horizontal = ()
-    actions = ["end_all_sessions", "unlock", "forget_second_factor"]  # noqa: RUF012 - the way of Django
+    actions = ["end_all_sessions", "unlock", "forget_second_factor", "make_enrolment_code"]  # noqa: RUF012 - the way of Django
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Superusers are made by superusers; rights come in groups."""
@@ -82,6 +87,23 @@ class StaffAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg,misc] # 
             end_sessions(user_id=person.pk)
             self.log_change(request, person, "Removed the second factor.")
             self.message_user(request, f"{person} sets up a new second factor at the next log-in.", messages.SUCCESS)
+
+    @admin.action(description="Make an enrolment code for the selected person", permissions=["change"])
+    def make_enrolment_code(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Show, once, the code with which a person sets up a first second factor. Not for oneself."""
+        people = self._touchable(request, queryset)
+        if len(people) != 1 or people[0].pk == request.user.pk or second_factor.has_authenticator(user_id=people[0].pk):
+            sentence = "Choose one person, not yourself, who has no second factor; forget a lost one first."
+            self.message_user(request, sentence, messages.ERROR)
+            return None
+        with transaction.atomic():
+            code = new_enrolment_code(user_id=people[0].pk, now=timezone.now())
+            self.log_change(request, people[0], "Made an enrolment code.")
+        title = f"Enrolment code of {people[0]}"
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "code": code}
+        response = TemplateResponse(request, "admin/enrolment_code.html", {**context, "hours": ENROLMENT_HOURS})
+        response["Cache-Control"] = "no-store"
+        return response
 
     def _touchable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
         return [person for person in queryset.order_by("pk") if self._may_touch(request, person)]

@@ -51,6 +51,21 @@ class RecoveryCode(models.Model):
         return f"recovery code {self.pk}"
 
 
+class EnrolmentCode(models.Model):
+    """A code, good once, with which a person sets up a first authenticator; as SHA-256 of its 80 random bits."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    digest = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "security"
+        db_table = "security_enrolment_code"
+
+    def __str__(self) -> str:
+        return f"enrolment code of {self.user_id}"
+
+
 class StaffSession(AbstractBaseSession):
     """One log-in of one browser; written by security.sessions, which alone knows the key behind the digest."""
 

@@ -1,7 +1,8 @@
 """The administration's site: who gets in, and everybody's own page "Your access" (second factor, sessions).
 
 A person with an authenticator is let in with a code of it only. Where a second factor is required, a person without one is led to
-its set-up after the first log-in and sees nothing else before.
+its set-up after the first log-in and sees nothing else before; the set-up of a first one begins with a code that an administrator
+gave (security.enrolment), where the setting ENROLMENT_CODE says so.
 """
 
 import base64
@@ -21,12 +22,16 @@ from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from security import second_factor
+from security import enrolment, second_factor
+from security.access import record_failure
+from security.access_models import AccessEvent
 from security.networks import address_text
 from security.second_factor import CodeRefused
 from security.sessions import ORIGIN, digest_of, end_sessions
 from security.staff_models import StaffSession
 
+# Where a session notes that it has shown an enrolment code: as its digest.
+ENROLMENT = "_enrolment"
 CODE_WIDGET = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
 
 
@@ -65,6 +70,14 @@ class CodeForm(forms.Form):
     """One code, to show that one has the authenticator."""
 
     code = forms.CharField(label="Code", max_length=40, widget=UnfoldAdminTextInputWidget(attrs=CODE_WIDGET))
+
+
+class EnrolmentForm(forms.Form):
+    """The code that an administrator gave."""
+
+    enrolment_code = forms.CharField(
+        label="Enrolment code", max_length=40, widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+    )
 
 
 class StaffSite(UnfoldAdminSite):  # type: ignore[misc] # unfold has no types
@@ -107,6 +120,8 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc] # unfold has no types
             return HttpResponseRedirect(reverse("admin:login"))
         user = request.user
         user_id = _person(request)
+        if enrolment.is_needed(user_id=user_id) and not _has_shown_code(request):
+            return self._enrolment_page(request)
         form = CodeForm(request.POST or None)
         codes: list[str] = []
         wants_new = "new" in request.GET or not second_factor.has_authenticator(user_id=user_id)
@@ -132,6 +147,20 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc] # unfold has no types
         response["Cache-Control"] = "no-store"
         return response
 
+    def _enrolment_page(self, request: HttpRequest) -> HttpResponse:
+        """Ask for the code that an administrator gave; nothing of a second factor is shown or begun before."""
+        form = EnrolmentForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            code, user_id = form.cleaned_data["enrolment_code"], _person(request)
+            try:
+                request.session[ENROLMENT] = enrolment.shown(user_id=user_id, code=code, now=timezone.now())
+                return HttpResponseRedirect(reverse("admin:own_access"))
+            except CodeRefused as refusal:
+                record_failure(event=AccessEvent.LOGIN_FAILED, what="wrong enrolment code")
+                form.add_error("enrolment_code", str(refusal))
+        context = {**self.each_context(request), "title": "Your access", "enrolment_form": form}
+        return TemplateResponse(request, "admin/own_access.html", {**context, "sessions": _sessions(request)})
+
     def end_own_sessions(self, request: HttpRequest) -> HttpResponse:
         """End all of one's sessions but this one."""
         if request.method != "POST" or not self.has_permission(request):
@@ -145,12 +174,20 @@ def _take_code(request: HttpRequest, code: str, *, wants_new: bool) -> list[str]
     user_id, now = _person(request), timezone.now()
     if wants_new:
         device, codes = second_factor.confirm(user_id=user_id, code=code, now=now)
+        enrolment.end_enrolment(user_id=user_id)
+        request.session.pop(ENROLMENT, None)
         request.session.cycle_key()
         remember_device(request, device)
         end_sessions(user_id=user_id, except_key=request.session.session_key)
         return codes
     second_factor.verify(user_id=user_id, code=code, now=now)
     return second_factor.new_recovery_codes(user_id=user_id)
+
+
+def _has_shown_code(request: HttpRequest) -> bool:
+    """Whether this session has shown an enrolment code that is still good."""
+    digest = request.session.get(ENROLMENT, "")
+    return enrolment.is_open(user_id=_person(request), digest=digest, now=timezone.now())
 
 
 def _sessions(request: HttpRequest) -> list[dict[str, Any]]:

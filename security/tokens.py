@@ -18,6 +18,7 @@ from oauthlib.oauth2 import InvalidClientError
 from security.last_use import note_use
 from security.models import Client
 from security.networks import address_of, is_within, networks_of
+from security.rates import count_failure, count_token_call
 from security.scopes import granted_scopes, scope_list
 
 OAuthResponse = tuple[dict[str, str], str, int]
@@ -49,6 +50,18 @@ class ClientCredentialsValidator(OAuth2Validator):  # type: ignore[misc] # the t
             "exp": int(min(found["expires"], request.client.expires_at or found["expires"]).timestamp()),
             "iat": int(found["created"].timestamp()),
         }
+
+    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        """Authenticate, then count: who has the secret against the client's rate, who has not against the address's failures.
+
+        In this order, so that who fails in a client's name takes nothing from it. Raises security.rates.TooMany.
+        """
+        address = address_of(request.headers)
+        if not super().authenticate_client(request, *args, **kwargs):
+            count_failure(address=address)
+            return False
+        count_token_call(address=address, client_pk=request.client.pk)
+        return True
 
     def _load_application(self, client_id: str, request: Any) -> Client | None:
         # The toolkit guards against the ValueError of psycopg2; psycopg 3 raises another error for a zero byte, which

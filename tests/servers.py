@@ -193,6 +193,7 @@ def _variables(addresses: Addresses, state: Path) -> dict[str, str]:
         "DATABASE_ROLE": "runtime",
         "REDIS_URL": addresses.redis_url,
         "RATE_LIMIT_OAUTH": "100000/60",  # every test of a run calls from one address
+        "RATE_LIMIT_FAILED": "100000/60",
     }
 
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import msgspec
 from django.http import HttpResponse
+from msgspec import structs
 from rest_framework.request import Request
 
 from ledger import inbox, pipeline
@@ -14,6 +15,7 @@ from ledger.bell import bell
 from ledger.contracts import ACCEPTED, KEY_REUSED, Message, Priority, Receipt
 from ledger.messages import Malformed, Problem, read_batch
 from metrics.instruments import API_BATCH
+from security.signed_bodies import keep_body
 
 
 class Result(msgspec.Struct, omit_defaults=True):
@@ -34,7 +36,11 @@ class BatchesView(LedgerView):
     @declared.post_batch
     def post(self, request: Request, **_path: str) -> HttpResponse:
         """Post a batch, each operation by itself or all or nothing."""
-        messages, all_or_nothing = read_batch(body=body_of(request), sender=self.sender)
+        body = body_of(request)
+        messages, all_or_nothing = read_batch(body=body, sender=self.sender)
+        if self.evidence is not None:  # what was signed is the batch: one item proves nothing without it
+            signature = self.evidence.text(batch=keep_body(body=body))
+            messages = [structs.replace(message, signature=signature) for message in messages]
         API_BATCH.observe(len(messages))
         priority = priority_asked(request, highest=self.credential.highest_priority)
         if priority is not None:

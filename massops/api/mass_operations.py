@@ -122,9 +122,9 @@ def _body(request: Request) -> tuple[Readable, int | None, str]:
     http: Any = request._request  # noqa: SLF001 - the request that DRF wraps
     kind = http.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind == _MULTIPART:
-        if "HTTP_CONTENT_DIGEST" in http.META:  # it is taken apart before anybody sees all of it
-            raise UnsupportedMediaType(kind, "A file with a Content-Digest is sent as the body itself.")
-        file = http.FILES.get("file")
+        # Read to its end while it is taken apart, and compared there with its digest, before anything is stored.
+        _, files = http.parse_file_upload(http.META, checked_stream(request=http, stream=http))
+        file = files.get("file")
         if file is None:
             raise Malformed([Problem("/file", "required", "The part named `file` is missing.")])
         return file, file.size, str(file.name)

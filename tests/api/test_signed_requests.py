@@ -1,15 +1,20 @@
 """Signed requests over the API: what is signed is stored with the operation and can be proved; what is not signed is refused."""
 
 import base64
+import hashlib
 import json
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ledger import inbox
+from ledger.models import Operation
 from security.clients import Terms, change_client
 from security.keys import register_key, revoke_key
+from security.models import SignedBody
 from tests.api.calls import Api, adds, refusal, unique
 from tests.security.actors import new_actor
 from tests.security.signing import Signer
@@ -108,6 +113,89 @@ def test_a_reversal_and_a_batch_are_signed_too(signed, signer, api):
     assert reversal.status_code == 201
     for id_ in (reversal.json()["id"], posted["id"]):
         proof_of(api.get(f"/operations/{id_}/lineage").json())
+
+
+def batch_of(*amounts):
+    items = [{"key": unique("item"), "entries": [{"account": "cash", "amount": amount}]} for amount in amounts]
+    # Spaced in a way of its own: what was signed are these bytes, not what they mean.
+    return json.dumps({"operations": items}, indent=3).encode()
+
+
+def prove_item(lineage, body):
+    """Prove an operation of a batch as a stranger would, from its lineage and the body of the whole batch."""
+    base = proof_of(lineage)
+    assert hashlib.sha256(body).hexdigest() == lineage["signature"]["batch"]
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    assert f'"content-digest": sha-256=:{digest}:' in base
+    items = {item["key"]: item for item in json.loads(body)["operations"]}
+    item = items[lineage["message"]["key"]]
+    assert json.loads(lineage["message"]["body"])["entries"] == item["entries"]
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["posted at once", "waited"])
+def test_an_item_of_a_signed_batch_is_proved_from_the_kept_body(actor, signed, signer, api, tmp_path, waits):
+    body = batch_of("1.00", "2.00", "3.00")
+    prefer = {"Prefer": "respond-async"} if waits else {}
+    assert post(signed, signer, body, path="/batches", **prefer).status_code == (202 if waits else 200)
+    inbox.drain()
+
+    for item in json.loads(body)["operations"]:
+        operation = outcome_of(actor, api.book, item["key"])
+        lineage = api.get(f"/operations/{operation}/lineage").json()
+        call_command("signed_batch", api.book, str(operation), str(tmp_path / "batch.json"))
+
+        assert (tmp_path / "batch.json").read_bytes() == body
+        prove_item(lineage, (tmp_path / "batch.json").read_bytes())
+        with pytest.raises(AssertionError):
+            prove_item(lineage, body.replace(b"1.00", b"9.00"))
+
+
+def outcome_of(actor, book, key):
+    """The operation of a key of the signing client."""
+    return Operation.objects.get(book__name=book, source_id=actor.source_id, key=key).id
+
+
+def test_a_batch_is_kept_once_for_all_of_its_items_and_repetitions(signed, signer):
+    body = batch_of("1.00", "2.00")
+    own = signer.headers("POST", signed.root + "/batches", body)
+
+    for _ in range(3):
+        signed.call("POST", "/batches", body, headers=own)
+
+    assert SignedBody.objects.filter(digest=hashlib.sha256(body).digest()).count() == 1
+
+
+def test_the_body_of_a_batch_that_is_not_signed_is_not_kept(api):
+    body = batch_of("1.00")
+    api.call("POST", "/batches", body)
+
+    assert not SignedBody.objects.filter(digest=hashlib.sha256(body).digest()).exists()
+
+
+def test_a_malformed_batch_is_not_kept(signed, signer):
+    body = b'{"operations": 1}'
+    assert post(signed, signer, body, path="/batches").status_code == 400
+
+    assert not SignedBody.objects.filter(digest=hashlib.sha256(body).digest()).exists()
+
+
+def test_no_other_body_can_be_kept_under_a_digest(owner_connection):
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner_connection.execute("INSERT INTO security_signed_body (digest, body) VALUES (sha256('a'), 'b')")
+
+
+@pytest.mark.parametrize("arguments", [("no-such-book", "1"), ("main", "1")])
+def test_what_did_not_come_with_a_signed_batch_is_told_in_a_sentence(tmp_path, arguments):
+    with pytest.raises(CommandError, match="There is no"):
+        call_command("signed_batch", *arguments, str(tmp_path / "x"))
+
+
+def test_a_single_operation_needs_no_kept_body(signed, signer, api, tmp_path):
+    operation = post(signed, signer).json()["id"]
+
+    assert "batch" not in api.get(f"/operations/{operation}/lineage").json()["signature"]
+    with pytest.raises(CommandError, match="did not come with a signed batch"):
+        call_command("signed_batch", api.book, str(operation), str(tmp_path / "x"))
 
 
 def test_a_message_that_waits_keeps_its_proof(signed, signer, api):

@@ -36,6 +36,7 @@ GUARDED = {
     "security_approval_attempt": ALL,
     "security_approval_decision": ALL,
     "security_approval_effect": ALL,
+    "security_signed_body": ALL,
     "security_source": ALL,
     "security_staff_source": ALL,
 }

@@ -1,20 +1,34 @@
 """Mass operations over the API; every answer is held against the declared schema."""
 
+import base64
 import csv
+import hashlib
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 
 import httpx
 import pytest
+from django.test import RequestFactory
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.utils import timezone
+from rest_framework.request import Request
 
+from accounts.models import Book
 from massops import files, work
+from massops.api.mass_operations import _body
 from massops.api.schema import XLSX
 from massops.models import MassOperation, SavedMapping
 from massops.rows.mapping import Amount, Cell, Mapping
 from massops.uploads import document_of
+from security.clients import Terms, change_client
+from security.keys import register_key
 from tests.api.calls import Api, refusal
+from tests.massops.conftest import SCOPES
 from tests.massops.desk import Desk, unique
+from tests.security.actors import new_actor
+from tests.security.signing import Signer
 
 FILE = b"key,account,amount\n1,anna,10.00\n2,bert,5\n3,anna,x\n"
 
@@ -65,7 +79,6 @@ def test_a_client_takes_a_file_into_the_ledger(desk: Desk, client_api: Api) -> N
 
 
 def test_it_takes_a_form_and_a_workbook(desk: Desk, client_api: Api) -> None:
-    from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart  # noqa: PLC0415
     from openpyxl import Workbook  # noqa: PLC0415
 
     book = Workbook()
@@ -90,6 +103,75 @@ def test_it_takes_a_form_and_a_workbook(desk: Desk, client_api: Api) -> None:
     assert known.json()["mass_operation"] == plain.json()["id"]
     assert worked(client_api, plain)["check"]["rows_good"] == 2
     assert (worked(client_api, form)["name"], worked(client_api, form)["check"]["rows_good"]) == ("rows.xlsx", 2)
+
+
+@pytest.fixture
+def signing(desk: Desk) -> tuple[Api, Signer]:
+    """A client that must sign what it uploads, and its key."""
+    signer, actor = Signer(), new_actor(name="signing payer", scopes=SCOPES)
+    terms = Terms(signature_required=True)
+    change_client(client_id=actor.client_id, name=actor.name, scopes=SCOPES.split(), terms=terms)
+    register_key(client_id=actor.client_id, key_id=signer.key_id, public_key=signer.public_key, now=timezone.now())
+    return Api(actor.token(), Book.objects.get(id=desk.page.book_id).name), signer
+
+
+def form_of(content: bytes) -> bytes:
+    file = io.BytesIO(content)
+    file.name = "rows.csv"
+    return encode_multipart(BOUNDARY, {"file": file})
+
+
+@pytest.mark.parametrize("kind", [MULTIPART_CONTENT, "text/csv"], ids=["as a form", "as the body"])
+def test_a_signed_file_is_taken_and_one_that_was_changed_on_the_way_is_not(signing, kind) -> None:
+    client, signer = signing
+    content = f"key,account,amount\n{unique('k')},anna,1.00\n".encode()
+    body = form_of(content) if kind == MULTIPART_CONTENT else content
+    own = signer.headers("POST", f"{client.root}/mass-operations", body)
+
+    changed = upload_signed(client, body.replace(b"1.00", b"9.00"), kind, own)
+    none_made = client_files(client, signer)
+    taken = upload_signed(client, body, kind, own)
+
+    assert refusal(changed) == (401, "digest_mismatch")
+    assert none_made == []
+    assert (taken.status_code, taken.json()["file"]["sha256"]) == (202, hashlib.sha256(content).hexdigest())
+    assert len(client_files(client, signer)) == 1
+
+
+def upload_signed(client: Api, body: bytes, kind: str, headers: dict[str, str]):
+    return client.call("POST", "/mass-operations", body, content_type=kind, headers=headers)
+
+
+def client_files(client: Api, signer: Signer) -> list[dict]:
+    own = signer.headers("GET", f"{client.root}/mass-operations", covered=("@method", "@path"))
+    del own["Idempotency-Key"]
+    return client.call("GET", "/mass-operations", headers=own).json()["results"]
+
+
+def test_what_is_not_signed_may_carry_a_digest_and_is_held_to_it(client_api: Api) -> None:
+    body = form_of(f"key,account,amount\n{unique('k')},anna,1.00\n".encode())
+    digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+    assert upload_signed(client_api, body, MULTIPART_CONTENT, {"Content-Digest": digest}).status_code == 202
+    other = form_of(f"key,account,amount\n{unique('k')},anna,1.00\n".encode())
+    refused = upload_signed(client_api, other, MULTIPART_CONTENT, {"Content-Digest": digest})
+    assert refusal(refused) == (401, "digest_mismatch")
+
+
+def test_a_large_form_with_a_digest_is_read_in_constant_memory() -> None:
+    body = form_of(b"key,account,amount\n" + b"k,anna,1.00\n" * 2_000_000)
+    digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    headers = {"Content-Digest": digest}
+    asked = RequestFactory().generic("POST", "/", body, content_type=MULTIPART_CONTENT, headers=headers)
+    tracemalloc.start()
+
+    file, size, _ = _body(Request(asked))
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    file.close()
+    assert size > 20_000_000
+    assert peak < size / 5
 
 
 def test_it_takes_a_saved_mapping_and_another_one_later(desk: Desk, client_api: Api) -> None:

@@ -247,7 +247,37 @@ def test_a_failure_is_answered_while_the_storage_is_away(monkeypatch, caplog):
     response = Browser().get("/api/v1/accounts", headers={"Authorization": "Bearer ?"})
 
     assert response.status_code == 401
-    assert "is lost" in caplog.text
+    assert "lost: 1 (gone)" in caplog.text
+
+
+def test_what_is_lost_at_the_end_is_told_in_one_line(monkeypatch, caplog):
+    def away(row):
+        raise OperationalError("connection failed\nIs the server running?")
+
+    folding = access.Folding(later=lambda: None)
+    monkeypatch.setattr(access, "FOLDING", folding)
+    for code in ("one", "two", "three"):
+        for _ in range(2):
+            folding.add(access.Row(AccessEvent.REFUSED, "GET /x", code))
+    monkeypatch.setattr(access, "_insert", away)
+
+    access.flush()
+
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "security.access"]
+    assert line.endswith("rows of the access record lost: 3 (connection failed)")
+
+
+def test_the_search_finds_a_secret_that_is_recorded_on_purpose(shop):
+    """The control of the test below."""
+    access.record(event=AccessEvent.CLIENT, what=f"a mistake: {shop.secret}")
+
+    assert shop.secret in recorded()
+
+
+def recorded():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(r::text, ' ') FROM security_access_record r")
+        return cursor.fetchone()[0]
 
 
 def test_there_are_no_secrets_in_the_record(shop):
@@ -259,9 +289,7 @@ def test_there_are_no_secrets_in_the_record(shop):
     shop.post("/oauth/token/", grant_type="client_credentials", scope="operations:none")
     shop.post("/oauth/revoke_token/", token=token)
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT string_agg(r::text, ' ') FROM security_access_record r")
-        everything = cursor.fetchone()[0]
+    everything = recorded()
 
     session = anna.browser.cookies["sessionid"].value
     secrets = (token, shop.secret, PASSWORD, recovery[0], recovery[0].replace("-", ""), session, anna.key)

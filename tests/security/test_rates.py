@@ -3,6 +3,7 @@
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 import redis
@@ -10,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.http import HttpResponse
 from django.test import Client as Browser
 from django.test import RequestFactory
+from django.utils import timezone
+from oauth2_provider.models import get_access_token_model
 
 from security import shared_buckets
 from security.apps import SecurityConfig
@@ -281,35 +284,89 @@ def ask(actor, address, secret=None):
     return post_form("/oauth/token/", form, REMOTE_ADDR=address)
 
 
+def new_address():
+    """An address that no other test calls from."""
+    return str(IPv6Address(0x20010DB8 << 96 | uuid.uuid4().int >> 32))
+
+
+def bearer(token, address):
+    return Browser().get("/api/v1/accounts", headers={"Authorization": f"Bearer {token}"}, REMOTE_ADDR=address)
+
+
 def test_a_client_asks_for_tokens_at_a_rate_from_each_address(shop, till, settings):
     settings.RATE_LIMIT_OAUTH = "2/3600"
-    address = f"2001:db8::{uuid.uuid4().hex[:4]}:{uuid.uuid4().hex[:4]}"
+    address = new_address()
 
-    statuses = [ask(shop, address, secret).status_code for secret in (None, "wrong", None)]
+    statuses = [ask(shop, address).status_code for _ in range(3)]
     refused = ask(shop, address)
 
-    assert statuses == [200, 401, 429]
+    assert statuses == [200, 200, 429]
     assert refused.json()["error"] == "temporarily_unavailable"
     assert 1_700 < int(refused["Retry-After"]) <= 1_800
     assert refused["RateLimit-Policy"] == '"oauth";q=2;w=3600'
     assert ask(till, address).status_code == 200
-    assert ask(shop, address + "f").status_code == 200
+    assert ask(shop, new_address()).status_code == 200
 
 
-def test_an_address_has_a_rate_for_all_of_its_clients(shop, settings):
-    settings.RATE_LIMIT_OAUTH = "1/3600"
-    address = f"2001:db8:1::{uuid.uuid4().hex[:4]}"
+def test_wrong_secrets_are_counted_for_each_address_and_refused_alone(shop, till, settings):
+    settings.RATE_LIMIT_FAILED, settings.RATE_LIMIT_OAUTH = "3/3600", "2/3600"
+    address = new_address()
 
-    statuses = [
-        Browser()
-        .post(
-            "/oauth/token/",
-            f"grant_type=client_credentials&client_id=guess-{number}&client_secret=s",
-            content_type="application/x-www-form-urlencoded",
-            REMOTE_ADDR=address,
-        )
-        .status_code
-        for number in range(12)
-    ]
+    statuses = [ask(actor, address, "wrong").status_code for actor in (shop, till, shop, till, shop)]
+    refused = ask(shop, address, "wrong")
 
-    assert statuses == [401] * 10 + [429] * 2
+    assert statuses == [401, 401, 401, 429, 429]
+    assert 1_000 < int(refused["Retry-After"]) <= 1_200
+    assert refused["RateLimit-Policy"] == '"failed";q=3;w=3600'
+    assert [ask(shop, address).status_code for _ in range(2)] == [200, 200]
+    assert ask(shop, new_address(), "wrong").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/oauth/token/", "/oauth/revoke_token/", "/oauth/introspect/"])
+def test_clients_that_are_none_are_counted_at_every_endpoint(settings, path):
+    settings.RATE_LIMIT_FAILED = "2/3600"
+    address = new_address()
+
+    def guess(number):
+        form = f"grant_type=client_credentials&token=x&client_id=guess-{number}&client_secret=s"
+        return post_form(path, form, REMOTE_ADDR=address).status_code
+
+    assert [guess(number) for number in range(4)] == [401, 401, 429, 429]
+
+
+def test_invalid_tokens_are_counted_for_each_address_and_refused_alone(shop, settings):
+    settings.RATE_LIMIT_FAILED = "3/3600"
+    address, token = new_address(), shop.token()
+
+    statuses = [bearer(wrong, address).status_code for wrong in ("a", "b", "é", "c", "d")]
+    refused = bearer("e", address)
+
+    assert statuses == [401, 401, 401, 429, 429]
+    assert refused.json()["code"] == "throttled"
+    assert 1_000 < int(refused["Retry-After"]) <= 1_200
+    assert refused["RateLimit-Policy"] == '"failed";q=3;w=3600'
+    assert bearer(token, address).status_code == 200
+    assert bearer("a", new_address()).status_code == 401
+
+
+def test_the_network_of_an_ipv6_address_is_one_origin(settings):
+    settings.RATE_LIMIT_FAILED = "2/3600"
+    network = IPv6Network((int(IPv6Address(new_address())) >> 64 << 64, 64))
+
+    assert [bearer("a", str(network[number])).status_code for number in (1, 2, 3)] == [401, 401, 429]
+
+
+def test_a_token_that_has_expired_is_not_counted(shop, settings):
+    settings.RATE_LIMIT_FAILED = "1/3600"
+    address, token = new_address(), shop.token()
+    get_access_token_model().objects.filter(application__client_id=shop.client_id).update(expires=timezone.now())
+
+    assert [bearer(token, address).status_code for _ in range(3)] == [401, 401, 401]
+
+
+def test_without_the_limit_the_same_calls_are_401(settings):
+    """The control."""
+    settings.RATE_LIMIT_FAILED = "1000000/1"
+    address = new_address()
+
+    assert {bearer("a", address).status_code for _ in range(10)} == {401}

@@ -37,6 +37,10 @@ class MessageSerializer(serializers.Serializer[Any]):
 class SignatureSerializer(serializers.Serializer[Any]):
     """What proves that the holder of a key asked for it (RFC 9421): check the signature over the UTF-8 of the base."""
 
+    batch = serializers.CharField(
+        required=False,
+        help_text="Of an operation of a batch: the SHA-256 of the whole body that was signed, in hex. It is kept.",
+    )
     algorithm = serializers.ChoiceField(["ed25519"])
     key_id = serializers.CharField()
     public_key = serializers.CharField(help_text="The 32 bytes of the key, in base64.")
