@@ -25,9 +25,10 @@ _READ = tuple(f"{app}.view_*" for app in OWN_APPS)
 GROUPS: dict[str, tuple[str, ...]] = {
     # Reads all, changes nothing; asks for verifications.
     "auditor": (*_READ, "ledger.ask_verification"),
-    # Carries out mass operations, asks for corrections, freezes accounts and changes floors.
+    # Carries out mass operations, asks for corrections, opens and freezes accounts and changes floors.
     "operator": (
         "accounts.view_*",
+        "accounts.add_account",
         "accounts.change_account",
         "ledger.view_*",
         "ledger.add_*",

@@ -5,7 +5,10 @@ import uuid
 
 import openpyxl
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from accounts.models import Account, AccountChange, Book, Unit
 from ledger.queries import source_name
@@ -130,3 +133,18 @@ def test_a_file_that_is_none_is_told(browser):
     answer = preview(browser, "account", b"\x00\xff\xfe", XLSX)
 
     assert answer.context["form"].errors["import_file"]
+
+
+@pytest.mark.parametrize(
+    ("group", "account", "unit"),
+    [("operator", 200, 403), ("administrator", 403, 200), ("controller", 403, 403), ("auditor", 403, 403)],
+)
+def test_operators_import_accounts_and_administrators_units(group: str, account: int, unit: int) -> None:
+    person = get_user_model().objects.create_user(f"{group}-{uuid.uuid4().hex[:12]}", is_staff=True)
+    person.groups.add(Group.objects.get(name=group))
+    browser = Client()
+    browser.force_login(person)
+
+    answers = [browser.get(f"/admin/accounts/{kind}/import/").status_code for kind in ("account", "unit")]
+
+    assert answers == [account, unit]
