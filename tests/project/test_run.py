@@ -146,7 +146,10 @@ def test_it_runs_from_nothing_mends_a_death_and_stops_cleanly(command_from_nothi
 
 def test_it_starts_after_its_supervisor_was_killed(command_from_nothing: Command) -> None:
     command = command_from_nothing
+    metrics_port = local_process.choose_port()
+    command.environment["METRICS_PORT"] = str(metrics_port)
     first = command("--detach")
+    counted = {file.name for file in (command.state / "prometheus").glob("counter_*.db")}
     left_behind = supervisor.leftovers(command.state)
     supervising = next(process for process in psutil.process_iter() if supervises(process, command.state))
     supervising.send_signal(signal.SIGKILL)
@@ -158,6 +161,11 @@ def test_it_starts_after_its_supervisor_was_killed(command_from_nothing: Command
     assert len(left_behind) > 3
     assert not any(process.is_running() for process in left_behind)
     assert command.status() == 200
+    # What the dead counted is not counted again, and scrapers have a port of their own.
+    assert counted
+    assert not counted & {file.name for file in (command.state / "prometheus").iterdir()}
+    scraped = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", timeout=10, trust_env=False)
+    assert "ledger_build_info{" in scraped.text
     # The passwords are shown once.
     assert "password " in first.stdout
     assert "password " not in second.stdout
