@@ -41,7 +41,7 @@ class MappingForm(forms.Form):
         widget=forms.NumberInput(_INPUT),
         help_text="0: there is none, columns are numbers.",
     )
-    sheet = _plain("Sheet of a workbook", "Empty: the first.")
+    sheet = _plain("Sheet of a workbook", "Empty: the first visible one.")
     key = _column("Key: columns", "Several are joined: TransNo; Seq no. Empty: the number of the row.")
     key_prefix = _plain("Key: prefix")
     account_column = _column("Account: column")

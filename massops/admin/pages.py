@@ -3,6 +3,7 @@
 A view reads a form, makes one call, and shows what became of it.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -28,6 +29,8 @@ from massops.sources import mapping_in_use
 
 ADD, CHANGE, VIEW = (f"massops.{verb}_massoperation" for verb in ("add", "change", "view"))
 MOVING = (State.CHECKING, State.POSTING, State.SCHEDULED, State.WAITING)
+_COUNTS = ("rows_read", "rows_good", "rows_bad", "accounts", "row", "rows", "posted", "refused", "rows_per_second")
+_AMOUNTS = {"sum", "smallest", "largest", "increments", "decrements", "balance", "lowest", "floor"}
 BADGES = {State.DONE: "good", State.FAILED: "bad", State.CANCELLED: "soft", State.PAUSED: "warn", State.WAITING: "warn"}
 
 
@@ -260,16 +263,33 @@ def _history(found: MassOperation) -> list[dict[str, Any]]:
 
 def _state(found: MassOperation) -> dict[str, Any]:
     document = queries.document_of(found)
-    progress = document["progress"]
+    check, progress = document["check"], document["progress"]
     return {
         "found": found,
         "document": document,
-        "check": document["check"],
-        "progress": progress,
+        "check": check and _for_people(check),
+        "progress": progress and _for_people(progress),
         "percent": round(100 * progress["share"]) if progress else 0,
         "badge": BADGES.get(State(found.state), "plain"),
         "moving": found.state in MOVING or bool(found.wish),
     }
+
+
+def _for_people(part: dict[str, Any]) -> dict[str, Any]:
+    """A part of the document with counts of rows and amounts grouped by thousands."""
+    shown: dict[str, Any] = part | {name: f"{part[name]:,}" for name in _COUNTS if name in part}
+    for name in ("units", "below_floor"):
+        if name in part:
+            shown[name] = [{key: _grouped(key, value) for key, value in row.items()} for row in part[name]]
+    if "sums" in part:
+        shown["sums"] = {unit: _grouped("sum", amount) for unit, amount in part["sums"].items()}
+    return shown
+
+
+def _grouped(name: str, value: Any) -> Any:
+    if name == "rows":
+        return f"{value:,}"
+    return format(Decimal(value), ",f") if name in _AMOUNTS else value
 
 
 def _url(name: str, pk: int) -> str:

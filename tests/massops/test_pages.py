@@ -96,7 +96,7 @@ def test_a_finance_persons_day(  # noqa: PLR0915 - one day, from beginning to en
 
     # Errors of the spoilt copy, and accounts that do not exist.
     state(person, "Checked")
-    assert page.inner_text("[data-bad]") == str(UK_ROWS)
+    assert page.inner_text("[data-bad]") == f"{UK_ROWS:,}"
     page.select_option("#open-accounts >> xpath=.. >> select", "GBP")
     page.click("#open-accounts")
     page.wait_for_selector("#decision", timeout=60_000)
@@ -112,7 +112,7 @@ def test_a_finance_persons_day(  # noqa: PLR0915 - one day, from beginning to en
     # The whole file: the mapping has a name now. The wrong number is not a confirmation.
     upload(person, foreign_data / UK_SPEND, book, mapping=MassOperation.objects.get(id=number(page.url)).mapping_name)
     page.wait_for_selector("#decision", timeout=60_000)
-    assert page.locator("#sums tbody td").all_inner_texts()[1:3] == [str(UK_ROWS), str(UK_SUM)]
+    assert page.locator("#sums tbody td").all_inner_texts()[1:3] == [f"{UK_ROWS:,}", f"{UK_SUM:,}"]
     page.fill("input[name=typed]", "17")
     page.click("#decision button")
     assert f"Type {UK_ROWS}." in page.inner_text("#decision")
@@ -120,7 +120,7 @@ def test_a_finance_persons_day(  # noqa: PLR0915 - one day, from beginning to en
     person.picture("mass-decision")
     page.click("#decision button")
     state(person, "Done")
-    assert f"{UK_SUM} GBP" in page.inner_text("#status")
+    assert f"{UK_SUM:,} GBP" in page.inner_text("#status")
     person.picture("mass-done")
     done = page.url
     assert ledger.sum("council:bank") == -int(UK_SUM * 100)
