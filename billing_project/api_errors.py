@@ -15,6 +15,8 @@ from ledger.account_changes import ChangeRefused
 from ledger.api.problems import problem
 from ledger.messages import Malformed, Problem
 from ledger.queries import EntryUnknown, OperationUnknown
+from ledger.sealing.archive_file import ArchiveDamaged
+from ledger.sealing.archives import ArchiveMissing
 from ledger.sealing.evidence import SealUnknown
 from massops.files import FileIncomplete, FileKnown, FileTooLarge
 from massops.lifecycle import Refused
@@ -30,6 +32,16 @@ _DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
     Account.DoesNotExist: (404, "account_unknown", "There is no such account in this book."),
     OperationUnknown: (404, "operation_unknown", None),
     EntryUnknown: (404, "entry_unknown", None),
+    ArchiveMissing: (
+        503,
+        "storage_unavailable",
+        "The archive that holds this operation cannot be read here at present.",
+    ),
+    ArchiveDamaged: (
+        503,
+        "storage_unavailable",
+        "The archive that holds this operation cannot be read here at present.",
+    ),
     SealUnknown: (404, "seal_unknown", None),
     Http404: (404, "not_found", "There is nothing at this address."),
     MassOperation.DoesNotExist: (404, "mass_operation_unknown", "There is no such mass operation in this book."),

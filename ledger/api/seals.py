@@ -69,8 +69,11 @@ class ReceiptView(LedgerView):
         self.query()
         operation_id = operation_id_of(operation)
         self.check_readable(operation_id, Action.VERIFY)
-        queries.operation_with_entries(book_id=self.book_id, operation_id=operation_id)
         book = Book(id=self.book_id, name=self.kwargs.get("book", "main"))
+        if not queries.operations_by_id(book_id=self.book_id, ids=[operation_id]) and not evidence.is_archived(
+            book=book, operation_id=operation_id
+        ):
+            raise queries.OperationUnknown.named(operation_id)
         found = evidence.receipt(book=book, operation_id=operation_id)
         receipt = found.receipt
         return answer(

@@ -19,12 +19,14 @@ from django.test import override_settings
 
 from accounts.models import Book
 from ledger.models import SealBlock
-from ledger.sealing import archive_file, archives
+from ledger.sealing import archive_file, archives, signing, verify_receipt
 from ledger.sealing.archive_file import Archive
 from ledger.sealing.verification import Mode, verify
 from tests import servers
+from tests.api.calls import Api, refusal
 from tests.ledger.page import Page
 from tests.ledger.sealing.scene import copied, draw_ids_of_its_own, lifted, superuser, working_in
+from tests.security.actors import new_actor
 
 COLUMNS = "book_id, operation_id, account_id, amount, effective_at"
 FIRST = "ledger_operation_p00001"
@@ -274,3 +276,21 @@ def rewrite(path: Path, change: Any) -> None:
     with zipfile.ZipFile(kept) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, change(old.read(name)))
+
+
+def test_a_receipt_is_made_from_the_file_and_a_stranger_checks_it(ledger: Ledger) -> None:
+    path = ledger.archive()
+    ledger.cut_off()
+    api = Api(new_actor(name="reader", scopes="operations:read").token(), ledger.book.name)
+    balances = ledger.page.sum("anna"), ledger.page.balance("anna").minor
+
+    answer = api.get("/operations/1/receipt")
+    (ledger.folder / "receipt").write_text(answer.json()["receipt"], encoding="utf-8")
+    checked = verify_receipt.main(["receipt", str(ledger.folder / "receipt"), "--key", signing.public_keys()[0]])
+
+    assert (answer.json()["status"], checked) == ("sealed", verify_receipt.OK)
+    assert json.loads(answer.json()["leaf"])["key"] == "1"
+    assert balances == (3500, 3500), "entries stay: balances need no file"
+    assert refusal(api.get("/operations/3/receipt")) == (404, "operation_unknown"), "it is of the other book"
+    path.unlink()
+    assert refusal(api.get("/operations/1/receipt")) == (503, "storage_unavailable")
