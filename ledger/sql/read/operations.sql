@@ -5,8 +5,9 @@
 SELECT o.id, o.id AS position FROM ledger_operation o
 WHERE o.book_id = %(book)s AND o.id > %(after)s AND o.id < %(before)s
   AND (%(source)s::bigint IS NULL OR o.source_id = %(source)s)
-  AND (%(key)s::text IS NULL OR (o.key = %(key)s AND o.id IN (SELECT k.operation_id FROM ledger_operation_key k
-        WHERE k.book_id = %(book)s AND k.source_id = ANY (%(sources)s::bigint[]) AND k.key = %(key)s)))
+  AND (%(key)s::text IS NULL OR (o.key = %(key)s AND o.id = ANY (ARRAY(
+        SELECT k.operation_id FROM ledger_operation_key k -- an array, so that the ids are looked up and never a range of operations
+        WHERE k.book_id = %(book)s AND k.source_id = ANY (%(sources)s::bigint[]) AND k.key = %(key)s))))
   AND (%(outcome)s::text IS NULL OR o.outcome = %(outcome)s)
   AND (%(kind)s::text IS NULL OR o.kind = %(kind)s)
   AND (%(since)s::timestamptz IS NULL OR o.recorded_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR o.recorded_at < %(until)s)

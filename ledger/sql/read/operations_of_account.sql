@@ -11,7 +11,11 @@ LEFT JOIN LATERAL (SELECT later.id FROM ledger_entry later
 WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id > %(after)s AND e.id < %(before)s
   AND again.id IS NULL
   AND (%(source)s::bigint IS NULL OR o.source_id = %(source)s)
-  AND (%(key)s::text IS NULL OR o.key = %(key)s)
+  AND (%(key)s::text IS NULL OR (o.key = %(key)s AND e.id = ANY (ARRAY(
+        SELECT x.id FROM ledger_operation_key k -- the entries of the operations of this key, and no others of the account
+        JOIN ledger_operation n ON n.book_id = k.book_id AND n.id = k.operation_id
+        CROSS JOIN LATERAL generate_series(n.entry_first, n.entry_last) x(id)
+        WHERE k.book_id = %(book)s AND k.source_id = ANY (%(sources)s::bigint[]) AND k.key = %(key)s))))
   AND (%(kind)s::text IS NULL OR o.kind = %(kind)s)
   AND (%(since)s::timestamptz IS NULL OR o.recorded_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR o.recorded_at < %(until)s)
   AND (%(metadata)s::jsonb IS NULL OR o.metadata @> %(metadata)s)

@@ -1,0 +1,63 @@
+"""How much of the tables a list of the panel touches: as much as it shows, however many operations there are."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.ledger.page import Page
+
+OPERATIONS = 3_000
+# A page of the list, the names on it, and some catalogue; all operations lie on more than 100.
+PAGES_MAX = 60
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    page = Page.open_new("anna EUR", "bert EUR")
+    for start in range(0, OPERATIONS, 500):
+        batch = [page.message(f"k{number}", "anna 1") for number in range(start, start + 500)]
+        assert set(page.accept(batch)) == {"accepted"}
+    return page
+
+
+def touched(act: Callable[[], Any], statement: str) -> list[int]:
+    """The pages that each read of operations touches while something is done."""
+    seen = []
+
+    def explain(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if statement in sql:
+            with connection.cursor() as cursor:
+                raw = cursor.cursor
+                raw.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", parameters)
+                found = raw.fetchone()[0]
+            plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+            seen.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(explain):
+        act()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("query", "statement"),
+    [
+        ("key=none-such", "AS position FROM ledger_operation o"),
+        ("key=k7", "AS position FROM ledger_operation o"),
+        ("account=anna&key=none-such", "AS position FROM ledger_entry e"),
+        ("account=anna&key=k7", "AS position FROM ledger_entry e"),
+    ],
+)
+def test_a_key_is_looked_up_and_never_looked_for(browser: Any, page: Page, query: str, statement: str) -> None:
+    from accounts.models import Book  # noqa: PLC0415 - see tests/conftest.py
+
+    address = f"/admin/ledger/operation/?book={Book.objects.get(id=page.book_id).name}&{query}"
+
+    pages = touched(lambda: browser.get(address), statement)
+
+    assert pages, address
+    assert max(pages) <= PAGES_MAX
+    assert ("k7" in browser.get(address).content.decode().partition("result_list")[2]) is query.endswith("k7")
