@@ -199,10 +199,10 @@ class MassOperationAdmin(ReadOnlyAdmin):
 
     def do(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
         """Do one act of the page, by POST."""
+        require(request, CHANGE)
         found = self._found(pk)
         if request.method != "POST" or act not in acts.ACTS:
             return HttpResponseRedirect(_url("change", found.id))
-        require(request, CHANGE)
         if act == "decide":
             typed = found.rows_good if found.rows_good >= TYPED_CONFIRMATION_ROWS else None
             form = DecisionForm(request.POST, typed_rows=typed)
