@@ -72,7 +72,9 @@ def test_the_dashboard_fills_itself(anna: Person) -> None:
 
 def test_one_field_finds_an_account_by_keyboard_alone(anna: Person, page: Page) -> None:
     anna.go("/admin/")
+    anna.page.wait_for_function("window.Alpine && window.htmx && document.readyState === 'complete'")
     anna.page.keyboard.press("Control+k")
+    anna.page.wait_for_selector("#search-input-command:focus")
     anna.page.keyboard.type("wallet:7")
     anna.page.wait_for_selector("#command-results-list li")
     anna.picture("search")
