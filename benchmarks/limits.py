@@ -34,7 +34,7 @@ COPY_SOURCES = {
         " 'accepted', g::bigint, g::bigint, uuid_send(gen_random_uuid())"
     ),
     "bench.entry (id, book_id, operation_id, account_id, amount, recorded_at, effective_at)": (
-        "SELECT (1000000000 + g)::bigint, 1, g::bigint, (g * 7919 % 10000)::bigint, 100::numeric, now(), now()"
+        "SELECT (1000000000 + g)::bigint, 1, g::bigint, g::bigint * 7919 % 10000, 100::numeric, now(), now()"
     ),
 }
 
