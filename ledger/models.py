@@ -102,9 +102,13 @@ class OperationKey(Table):
 
 
 class Snapshot(Table):
-    """The balance of an account up to a mark."""
+    """The balance of an account over its entries up to a mark, in minor units."""
 
-    entry_id = models.BigIntegerField(primary_key=True)
+    # The mark's, so accounts share it: Django needs one column, and every look-up here names the account as well.
+    entry_id = models.BigIntegerField("up to entry", primary_key=True)
+    book = models.ForeignKey(Book, models.DO_NOTHING, db_constraint=False)
+    account = models.ForeignKey(Account, models.DO_NOTHING, db_constraint=False)
+    balance = models.DecimalField(max_digits=38, decimal_places=0)
 
     class Meta:
         managed = False

@@ -1,4 +1,4 @@
-"""Operations, entries and marks in the panel: the routes; what the pages show is in operations_page.py and operation_page.py."""
+"""Operations in the panel: the routes; what the pages show is in operations_page.py and operation_page.py."""
 
 from typing import Any
 
@@ -8,15 +8,13 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
-from django.utils.safestring import SafeString
 
-from accounts.admin import BookFilter, InBookAdmin
-from accounts.models import Account, Book
-from appendonly.admin import ReadOnlyAdmin
-from ledger.admin import operation_page, operations_page, receipt_page, shown
+from accounts.admin import InBookAdmin
+from accounts.models import Book
+from ledger.admin import operation_page, operations_page, receipt_page
 from ledger.admin.acts import require
 from ledger.admin.operation_acts import correct_view, reverse_view
-from ledger.models import Entry, Mark, Operation
+from ledger.models import Operation
 
 
 @admin.register(Operation)
@@ -97,56 +95,3 @@ def _book_id(request: HttpRequest) -> int:
     if book is None:
         raise Http404
     return int(book.id)
-
-
-@admin.register(Entry)
-class EntryAdmin(InBookAdmin):
-    """Entries, newest first; a search finds an account's."""
-
-    list_display = ("id", "recorded_at", "account_column", "amount_column", "operation_column", "effective_at")
-    list_filter = (BookFilter,)
-    list_select_related = ("account__unit",)
-    search_fields = ("account__code",)
-    search_help_text = "An account's code, exactly"
-    ordering = ("-id",)
-    sortable_by = ()
-    fields = ("id", "book", "account_column", "amount_column", "operation_column", "recorded_at", "effective_at")
-    readonly_fields = fields
-
-    def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """By the account's id, so that its index is read and not the table."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if "\0" in term:
-            return queryset.none(), False
-        books = list(Book.objects.values_list("id", flat=True))
-        ids = Account.objects.filter(book_id__in=books, code=term).values_list("id", flat=True)
-        return queryset.filter(account_id__in=list(ids)), False
-
-    @admin.display(description="account")
-    def account_column(self, entry: Entry) -> SafeString:
-        """The account, as a link."""
-        return shown.account_link(entry.account_id, entry.account.code)
-
-    @admin.display(description="amount")
-    def amount_column(self, entry: Entry) -> SafeString:
-        """The amount in the unit's scale, with the unit."""
-        unit = entry.account.unit
-        return shown.amount(int(entry.amount), unit.exponent, unit.code)
-
-    @admin.display(description="operation")
-    def operation_column(self, entry: Entry) -> SafeString:
-        """The operation, as a link."""
-        return shown.operation_link(entry.operation_id)
-
-
-@admin.register(Mark)
-class MarkAdmin(ReadOnlyAdmin):
-    """Marks: up to where "so far" is safe."""
-
-    list_display = ("id", "taken_at", "closed_at", "operation_id", "entry_id")
-    ordering = ("-id",)
-    sortable_by = ()

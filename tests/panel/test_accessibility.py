@@ -78,6 +78,7 @@ def places() -> dict[str, str]:
         "/admin/ledger/entry/?book={book}",
         "/admin/ledger/entry/{entry}/change/",
         "/admin/ledger/mark/",
+        "/admin/ledger/snapshot/?book={book}",
         "/admin/security/approval/",
         "/admin/security/client/",
         "/admin/security/grant/add/",

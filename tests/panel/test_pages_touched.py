@@ -42,6 +42,19 @@ def touched(act: Callable[[], Any], statement: str) -> list[int]:
     return seen
 
 
+def test_an_account_s_snapshots_and_entries_are_read_through_its_index(browser: Any, page: Page) -> None:
+    from accounts.models import Book  # noqa: PLC0415 - see tests/conftest.py
+
+    page.aggregate()
+    for kind in ("entry", "snapshot"):
+        address = f"/admin/ledger/{kind}/?book={Book.objects.get(id=page.book_id).name}&q=bert"
+
+        pages = touched(lambda address=address: browser.get(address), f'FROM "ledger_{kind}"')
+
+        assert pages, kind
+        assert max(pages) <= PAGES_MAX, kind
+
+
 @pytest.mark.parametrize(
     ("query", "statement"),
     [

@@ -25,7 +25,9 @@ def test_it_shows_nobody_what_they_may_not_open(bystander):
     assert all(items == [] for title, items in links(bystander).items() if title)
 
 
-@pytest.mark.parametrize("address", ["accounts/book/", "accounts/unit/", "accounts/accountchange/", "ledger/mark/"])
+@pytest.mark.parametrize(
+    "address", ["accounts/book/", "accounts/unit/", "accounts/accountchange/", "ledger/mark/", "ledger/snapshot/"]
+)
 def test_every_link_opens(browser, address):
     request = RequestFactory().get("/admin/")
     request.user = browser.get("/admin/").wsgi_request.user

@@ -87,7 +87,7 @@ ADMINISTRATION = {
     "admin:ledger_operation_reverse": "ledger.add_operation",
 }
 # Records that have a list and no page of one: nobody finds it.
-NO_PAGE = {f"admin:ledger_seal{record}_change" for record in ("block", "checkpoint", "quarantine")}
+NO_PAGE = {f"admin:ledger_{record}_change" for record in ("sealblock", "sealcheckpoint", "sealquarantine", "snapshot")}
 ACTS_ALONE = {  # these take nothing but POST
     "admin:security_approval_decide",
     "admin:ledger_verification_ask",
