@@ -115,6 +115,10 @@ NAMES_FOUND_MAX = 1_000
 EXPORT_ROWS_MAX = 2_000_000
 XLSX_ROWS_MAX = 1_000_000
 EXPORT_ROWS_PER_READ = 2_000
+# Operations may have a thousand entries each, so fewer of them are held at once. Where no index knows the answer, an export looks
+# through OPERATIONS_LOOKED_MAX operations so often: some tens of seconds.
+EXPORT_OPERATIONS_PER_READ = 200
+EXPORT_LOOKS_MAX = 200
 
 # --- The seal
 # One block: about 50 ms of work, so the transaction that appends it is short, and 160 kB of leaf hashes.

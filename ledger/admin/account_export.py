@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Account
 from ledger.admin import exports
@@ -25,11 +25,8 @@ def export_history(request: HttpRequest, account: Account) -> HttpResponseBase:
     """The file, or 400 with the sentences of the form."""
     form = HistoryForm(request.GET, exponent=account.unit.exponent)
     kind = request.GET.get("format", "csv")
-    if not form.is_valid() or kind not in exports.TYPES:
-        sentences = [str(error) for errors in form.errors.values() for error in errors] or [
-            "The format is csv or xlsx."
-        ]
-        return HttpResponse(" ".join(sentences), status=400, content_type="text/plain; charset=utf-8")
+    if refusal := exports.refusal(form, kind):
+        return refusal
     window = window_of(request, rows=EXPORT_ROWS_PER_READ)
     return exports.export(
         name=f"history-{account.code}", kind=kind, header=HEADER, rows=_rows(account, form.filter(), window)

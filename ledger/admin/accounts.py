@@ -3,13 +3,14 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList as DjangoChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
@@ -18,9 +19,11 @@ from accounts.imports import AccountResource
 from accounts.limits import CODE_CHARACTERS_MAX
 from accounts.models import Account, AccountStatus, Unit
 from accounts.queries import accounts_page
-from ledger.admin import account_acts, account_page, shown
+from ledger.admin import account_acts, account_page, exports, shown
 from ledger.admin.account_export import export_history
+from ledger.admin.accounts_export import export_accounts
 from ledger.admin.acts import require, source_of
+from ledger.admin.fields import query_with
 from ledger.admin.operation_acts import correct_view
 from ledger.limits import NAMES_FOUND_MAX, SUGGESTIONS_MAX
 from ledger.reports import Standing, standings
@@ -102,6 +105,7 @@ class AccountAdmin(ReferenceImport, InBookAdmin):
     list_display_links = ("code_column",)
     list_filter = (BookFilter, UnitFilter, StatusFilter)
     list_select_related = ("book", "unit")
+    list_before_template = "panel/_exports.html"
     search_fields = ("code",)
     search_help_text = "The beginning of a code or a name"
     ordering = ("code",)
@@ -144,6 +148,25 @@ class AccountAdmin(ReferenceImport, InBookAdmin):
             {**self.admin_site.each_context(request), "opts": self.opts, **account_page.context(request, account)},
         )
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with the addresses of its export."""
+        query = query_with(request, p=None)
+        files = {kind: reverse("admin:accounts_account_export_list", args=[kind]) + query for kind in exports.TYPES}
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **files})
+        return response
+
+    def export_list_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """The accounts of the list as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if kind not in exports.TYPES:
+            raise Http404
+        try:
+            accounts = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponse("There is no such filter.", status=400, content_type="text/plain; charset=utf-8")
+        return export_accounts(kind=kind, accounts=accounts)
+
     def export_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The history of one account as a file."""
         return export_history(request, self._account(request, object_id))
@@ -185,10 +208,11 @@ class AccountAdmin(ReferenceImport, InBookAdmin):
         return JsonResponse({"accounts": facts})
 
     def get_urls(self) -> list[Any]:
-        """With the export and the acts."""
+        """With the exports and the acts."""
         view = self.admin_site.admin_view
         return [
             path("suggest/", view(self.suggest_view), name="accounts_account_suggest"),
+            path("export/<str:kind>/", view(self.export_list_view), name="accounts_account_export_list"),
             path("<path:object_id>/export/", view(self.export_view), name="accounts_account_export"),
             path("<path:object_id>/correct/", view(self.correct_view), name="accounts_account_correct"),
             path("<path:object_id>/floor/", view(self.floor_view), name="accounts_account_floor"),

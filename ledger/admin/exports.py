@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.forms import Form
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -50,6 +51,14 @@ def export(*, name: str, kind: str, header: Sequence[str], rows: Iterable[Sequen
     answer["Content-Disposition"] = f'attachment; filename="{safe}.{kind}"'
     answer["X-Content-Type-Options"] = "nosniff"
     return answer
+
+
+def refusal(form: Form, kind: str) -> HttpResponse | None:
+    """Return 400 with the sentences of the form, or about the kind of file; None where the file can be made."""
+    if form.is_valid() and kind in TYPES:
+        return None
+    sentences = [str(error) for errors in form.errors.values() for error in errors] or ["The format is csv or xlsx."]
+    return HttpResponse(" ".join(sentences), status=400, content_type="text/plain; charset=utf-8")
 
 
 def defused(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 
@@ -14,6 +14,7 @@ from accounts.models import Book
 from ledger.admin import operation_page, operations_page, receipt_page
 from ledger.admin.acts import require
 from ledger.admin.operation_acts import correct_view, reverse_view
+from ledger.admin.operations_export import export_operations
 from ledger.models import Operation
 
 
@@ -37,6 +38,12 @@ class OperationAdmin(InBookAdmin):
             request, "panel/operation.html", operation_page.context(request, self._operation(request, object_id))
         )
 
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The list as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return export_operations(request)
+
     def receipt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The receipt of one operation, as a page or as a file."""
         operation = self._operation(request, object_id)
@@ -59,9 +66,10 @@ class OperationAdmin(InBookAdmin):
         )
 
     def get_urls(self) -> list[Any]:
-        """With the acts."""
+        """With the export and the acts."""
         view = self.admin_site.admin_view
         return [
+            path("export/", view(self.export_view), name="ledger_operation_export"),
             path("correct/", view(self.correct_view), name="ledger_operation_new"),
             path("<path:object_id>/correct/", view(self.correct_view), name="ledger_operation_correct"),
             path("<path:object_id>/receipt/", view(self.receipt_view), name="ledger_operation_receipt"),

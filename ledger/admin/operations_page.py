@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts.models import Book
 from accounts.queries import facts_by_code
@@ -84,20 +85,30 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "operations": operations,
         "older": query_with(request, cursor=position) if position is not None else None,
         "newest": query_with(request, cursor=None) if request.GET.get("cursor") else None,
+        "csv": reverse("admin:ledger_operation_export") + query_with(request, cursor=None, format="csv"),
+        "xlsx": reverse("admin:ledger_operation_export") + query_with(request, cursor=None, format="xlsx"),
     }
 
 
 def _page(request: HttpRequest, form: OperationForm) -> tuple[list[dict[str, Any]], int | None]:
     """One page, and the position of the next, None at the end."""
-    where, text = form.filter(), request.GET.get("cursor", "")
+    text = request.GET.get("cursor", "")
     position = int(text) if text.isascii() and text.isdecimal() and len(text) < len(str(ID_MAX)) else 0
-    window = Window(before=position or ID_MAX, rows=OPERATIONS_SHOWN)
+    ids, older = find(form, Window(before=position or ID_MAX, rows=OPERATIONS_SHOWN))
+    return _rows(form.book_id, ids), older
+
+
+def find(form: OperationForm, window: Window) -> tuple[list[int], int | None]:
+    """Return the ids of up to a window's rows of a valid form's operations, newest first, and where to go on, None at the end.
+
+    Fewer than a window's rows with a position: it has looked through OPERATIONS_LOOKED_MAX operations, and there are more.
+    """
+    where = form.filter()
     floor = _look_until(where, window)
     found = queries.operation_positions(book_id=form.book_id, where=where, window=replace(window, after=floor))
     stopped = floor + 1 if floor > 0 else None
     older = found[-1][1] if len(found) == window.rows else stopped
-    ids = [operation_id for operation_id, _ in found]
-    return _rows(form.book_id, ids), older
+    return [operation_id for operation_id, _ in found], older
 
 
 def _look_until(where: OperationFilter, window: Window) -> int:

@@ -65,6 +65,8 @@ ADMINISTRATION = {
     "admin:security_approval_decide": "security.view_approval",  # deciding itself: security.decide_approval
     "admin:accounts_account_suggest": "accounts.view_account",
     "admin:accounts_account_export": "accounts.view_account",
+    "admin:accounts_account_export_list": "accounts.view_account",
+    "admin:ledger_operation_export": "ledger.view_operation",
     "admin:accounts_account_correct": "ledger.add_operation",
     "admin:accounts_account_import": "accounts.add_account",
     "admin:accounts_account_process_import": "accounts.add_account",
