@@ -161,14 +161,14 @@ _OPERATIONS, _ACCOUNTS = "admin:ledger_operation_changelist", "admin:accounts_ac
 TILES = {
     tile.name: tile
     for tile in (
-        Tile("units", "Totals by unit", _ACCOUNTS, 30, units, "accounts.view_account", "pn-half"),
+        Tile("units", "Totals by unit", _ACCOUNTS, 30, units, "accounts.view_account", "pn-most"),
         Tile("health", "Health", "admin:django_celery_beat_periodictask_changelist", 10, health),
-        Tile("backlog", "Waiting messages", _OPERATIONS, 5, backlog),
         Tile("operations", "Operations", _OPERATIONS, 10, operations, wide="pn-half"),
         Tile("refusals", "Refusals", _OPERATIONS, 10, refusals, wide="pn-half"),
-        Tile("largest", "Largest balances", _ACCOUNTS, 30, largest, "accounts.view_account", "pn-half"),
-        Tile("seal", "Seal", "admin:ledger_mark_changelist", 5, seal),
-        Tile("records", "Records", "admin:ledger_entry_changelist", 15, record_counts),
+        Tile("largest", "Largest balances", _ACCOUNTS, 30, largest, "accounts.view_account", "pn-most"),
+        Tile("backlog", "Waiting messages", _OPERATIONS, 5, backlog),
+        Tile("seal", "Seal", "admin:ledger_sealblock_changelist", 5, seal, wide="pn-half"),
+        Tile("records", "Records", "admin:ledger_entry_changelist", 15, record_counts, wide="pn-half"),
     )
 }
 

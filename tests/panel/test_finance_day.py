@@ -7,6 +7,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
@@ -14,6 +15,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from accounts.models import Book
+from ledger import overview
 from security.approval_models import ApprovalThreshold
 from tests import servers
 from tests.ledger.page import Page
@@ -68,6 +70,43 @@ def test_the_dashboard_fills_itself(anna: Person) -> None:
         anna.page.wait_for_selector(f"[data-tile={tile}] > *:not(:text('reading'))")
     anna.picture("dashboard")
     assert anna.page.locator(".pn-failed").count() == 0
+
+
+# Cards whose content reaches over their edge; and tiles of which a part is only seen by scrolling.
+OVER = "cards => cards.filter(card => card.scrollWidth > card.clientWidth).map(card => card.innerText)"
+HIDDEN = "tiles => tiles.filter(tile => tile.scrollWidth > tile.clientWidth).map(tile => tile.dataset.tile)"
+
+
+@pytest.fixture
+def wide(anna: Person) -> Iterator[Person]:
+    """The dashboard of a book with long amounts; the window is as before afterwards."""
+    book = Page.open_new("wallet EUR", "bank EUR")
+    book.write(("k", "bank -93222635.20, wallet 93222635.20", "accepted"))
+    book.aggregate()
+    overview.refresh(now=datetime.now(UTC) + timedelta(days=1))
+    anna.go(f"/admin/?book={Book.objects.get(id=book.book_id).name}")
+    for tile in ("units", "health", "backlog", "largest", "records"):
+        anna.page.wait_for_selector(f"[data-tile={tile}] table")
+    yield anna
+    anna.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("width", [1920, 1440, 1280, 1100, 640])
+def test_no_tile_reaches_over_its_card(wide: Person, width: int) -> None:
+    wide.page.set_viewport_size({"width": width, "height": 900})
+
+    assert wide.page.eval_on_selector_all(".pn-dashboard > .pn-card", OVER) == []
+    if width >= 1280:
+        hidden = wide.page.eval_on_selector_all("[data-tile]", HIDDEN)
+        assert {"units", "health", "backlog", "records"} & set(hidden) == set()
+
+
+def test_a_tile_that_reaches_over_its_card_would_be_seen(wide: Person) -> None:
+    wide.page.eval_on_selector(".pn-card:has([data-tile=units])", "card => card.style.gridColumn = 'span 1'")
+    assert "units" in wide.page.eval_on_selector_all("[data-tile]", HIDDEN)
+
+    wide.page.eval_on_selector("[data-tile=units]", "tile => tile.style.overflow = 'visible'")
+    assert len(wide.page.eval_on_selector_all(".pn-dashboard > .pn-card", OVER)) == 1
 
 
 def test_one_field_finds_an_account_by_keyboard_alone(anna: Person, page: Page) -> None:
