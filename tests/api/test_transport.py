@@ -249,7 +249,7 @@ def test_every_answer_names_the_request(live, api):
         assert live.get(path, headers={"X-Request-Id": "request-of-mine"}).headers["X-Request-Id"] == "request-of-mine"
 
 
-@pytest.mark.parametrize("fields", [["x" * 500_000], ["x"] * 200])
+@pytest.mark.parametrize("fields", [["x" * 2_000_000], ["x"] * 200])
 def test_a_head_has_its_limit_and_the_server_goes_on(live_server_url, live, api, fields):
     address = urlsplit(live_server_url)
     head = f"GET /livez HTTP/1.1\r\nHost: {address.netloc}\r\n"

@@ -43,6 +43,7 @@ class Service:
     web: psutil.Process
     worker: psutil.Process
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    left: float = 0.0
     before: dict[object, float] = field(default_factory=dict)
 
     @property
@@ -79,7 +80,7 @@ class Service:
         for number in range(LATER):
             answer = self.post(f"{name}-later-{number}", ("cash", "1.00"), prefer="respond-async")
             assert answer.status_code == 202
-        wait_for("the inbox is posted", lambda: self.counted("ledger_inbox_messages") == 0)
+        wait_for("the inbox is posted", lambda: self.counted("ledger_inbox_messages") == self.left)
 
     def scrape(self) -> list[Sample]:
         text = httpx.get(f"{self.url}/metrics", timeout=30, trust_env=False).raise_for_status().text
@@ -123,6 +124,7 @@ def started(command: list[str], log: Path, environment: dict[str, str]) -> Itera
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     from accounts.models import Book
+    from ledger import inbox
     from tests.api.calls import unique
     from tests.security.actors import new_actor
 
@@ -148,8 +150,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         wait_for("all processes live", lambda: (service.living("web"), service.living("worker")) == (2, 2))
         accounts = [{"code": "cash", "unit": "EUR"}, {"code": "wallet", "unit": "EUR", "floor": "0"}]
         assert service.call("POST", "/accounts/batch", json={"accounts": accounts}).status_code == 200
-        # What other tests left waiting is posted here too, and is not of the rounds.
-        wait_for("the inbox is empty", lambda: service.counted("ledger_inbox_messages") == 0)
+        # What other tests left waiting is posted first, and what of it cannot be posted is not of the rounds.
+        while inbox.drain():
+            pass
+        service.left = service.counted("ledger_inbox_messages")
         service.before = found(service, expected(1))
         yield service
 
