@@ -15,7 +15,6 @@ class Migration(migrations.Migration):
             "aggregates",
             "aggregate_v1",
             "balance_v1",
-            "pass_gate_v1",
             "judge_floors_v1",
             "inbox",
             "put_inbox_v1",

@@ -1,77 +1,85 @@
--- ledger_judge_floors_v1: which operations of a batch would take an account below its floor.
+-- ledger_judge_floors_v1: the headroom gate, and which operations of a batch would take an account below its floor.
 -- Result:    NULL where no gated account is decremented; else first the way through the gate (0: all accounts shared, 1: some exclusively),
---            then the ordinals of those operations.
+--            then the ordinals of the operations that are refused.
 -- Inputs:    book; for each operation of the batch whether it may still be accepted; the batch's entries as parallel arrays.
--- Invariant: I11. Floors are judged on the net of an operation for each account, in the order of the batch; an operation that only
---            adds to an account is never refused by it. Locks and balances come from ledger_pass_gate_v1.
--- Cost:      one statement and the gate; near a floor one pass more over the operations. Nothing here joins two lists of the batch:
---            they look small to the planner, and a nested loop over two lists of thousands would take seconds.
+-- Invariant: I11, no accepted decrement takes an account below its floor.
+--   A fast decrement (at most M = fast_debit_limit) holds the account's lock shared and has read `balance - sum - (C-1)*M >= floor`:
+--   at most C-1 others can be in flight unseen, each at most M, so all of them together stay above the floor. C is the server's own
+--   bound on transactions that can be open at once; the sum is that of all decrements of the batch, whatever it increments. An exact
+--   decision holds the lock exclusively: nothing is in flight while it reads. Balances, floors and limits are read in a statement
+--   of its own, so its snapshot is newer than the locks. Locks are taken in id order.
+--   Exactly, floors are judged on the net of an operation for each account, in the order of the batch; an operation that only adds to an
+--   account is never refused by it.
+-- Waits:     a decrement near its floor waits for those before it; nobody waits for an increment.
+-- Cost:      two statements and a lock for each account; where some are exact, one more and a pass over the operations; once more where
+--            the fast way is closed. The list of entries is joined with that of accounts by hash: the caller turned nested loops off,
+--            because lists of thousands look short to the planner.
 -- Only ledger_post_v1 calls it: rights, search path and settings are those of its caller.
-CREATE FUNCTION public.ledger_judge_floors_v1(p_book integer, p_live boolean[], e_ordinal integer[], e_account bigint[], e_amount numeric[])
+CREATE OR REPLACE FUNCTION public.ledger_judge_floors_v1(p_book integer, p_live boolean[], e_ordinal integer[], e_account bigint[], e_amount numeric[])
 RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
-  account bigint[]; decrement numeric[]; exact boolean[]; balance numeric[]; floors numeric[]; -- one for each gated account of the batch
-  n_ordinal integer[]; n_place integer[]; n_amount numeric[];                                  -- the net of each operation on each of them
-  g_place integer[]; g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; -- those of them that are decremented
-  gate record; g_balance numeric[]; g_floor numeric[];                             -- what the gate said of these
-  places integer := 0; item record; first integer := 1; next integer; fits boolean; refused integer[] := '{1}';
+  others CONSTANT bigint := current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint - 1;
+  g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; g_closed boolean[]; -- one for each gated account that is decremented
+  g_balance numeric[]; g_floor numeric[];
+  net record; fits boolean; changed integer[]; amounts numeric[]; refused integer[] := '{1}'; locked text;
 BEGIN
-  FOR item IN
-    -- The query of a loop gets its own flat copy of each array, in which the n-th numeric is found by walking there: so they are unnested.
-    SELECT e.account, e.ordinal, sum(e.amount) AS amount, bool_and(a.floor IS NULL) AS floorless, min(a.fast_debit_limit) AS fast_limit
-    FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
-    CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x
-                        WHERE x.book_id = p_book AND x.id = e.account AND x.gated OFFSET 0) a
-    WHERE p_live[e.ordinal]
-    GROUP BY e.account, e.ordinal ORDER BY e.account, e.ordinal
-  LOOP
-    IF places = 0 OR account[places] <> item.account THEN
-      places := places + 1;
-      account[places] := item.account;
-      decrement[places] := 0;
-    END IF;
-    decrement[places] := decrement[places] - least(item.amount, 0);
-    -- Only a guess at the way to take: the limit is read again under the lock.
-    exact[places] := NOT item.floorless AND coalesce(decrement[places] > item.fast_limit, true);
-    n_ordinal := n_ordinal || item.ordinal;
-    n_place := n_place || places;
-    n_amount := n_amount || item.amount;
-  END LOOP;
-  FOR i IN 1 .. places LOOP
-    IF decrement[i] > 0 THEN
-      g_place := g_place || i;
-      g_account := g_account || account[i];
-      g_decrement := g_decrement || decrement[i];
-      g_exact := g_exact || exact[i];
-    END IF;
-  END LOOP;
-  IF g_place IS NULL THEN RETURN NULL; END IF;
+  -- Whether an account is judged exactly is only a guess here: the limit is read again under the lock.
+  SELECT array_agg(d.id), array_agg(d.decrement), array_agg(d.floored AND coalesce(d.decrement > d.fast_limit, true))
+    INTO g_account, g_decrement, g_exact
+  FROM (SELECT a.id, -sum(e_amount[i]) AS decrement, bool_and(a.floor IS NOT NULL) AS floored, min(a.fast_debit_limit) AS fast_limit
+        FROM generate_series(1, cardinality(e_account)) i
+        CROSS JOIN LATERAL (SELECT x.id, x.floor, x.fast_debit_limit FROM accounts_account x
+                            WHERE x.book_id = p_book AND x.id = e_account[i] AND x.gated OFFSET 0) a
+        WHERE e_amount[i] < 0 AND p_live[e_ordinal[i]]
+        GROUP BY a.id ORDER BY a.id) d;
+  IF g_account IS NULL THEN RETURN NULL; END IF;
 
-  gate := ledger_pass_gate_v1(p_book, g_account, g_decrement, g_exact);
-  IF NOT gate.o_judge THEN RETURN '{0}'; END IF; -- all of them the fast way
-  g_balance := gate.o_balance; -- out of the record, where an array is flat too
-  g_floor := gate.o_floor;
-  FOR i IN 1 .. cardinality(g_place) LOOP
-    balance[g_place[i]] := g_balance[i];
-    floors[g_place[i]] := g_floor[i];
+  LOOP
+    BEGIN -- a subtransaction: leaving it by the exception gives the locks back, so nobody upgrades a shared lock
+      FOR i IN 1 .. cardinality(g_account) LOOP -- assigned, not performed: a statement costs ten times as much
+        IF g_exact[i] THEN locked := pg_advisory_xact_lock(g_account[i]); ELSE locked := pg_advisory_xact_lock_shared(g_account[i]); END IF;
+      END LOOP;
+      SELECT array_agg(b.balance), array_agg(b.floor),
+             array_agg(NOT g_exact[b.i] AND b.floor IS NOT NULL AND coalesce(
+               g_decrement[b.i] > b.fast_limit OR b.balance - g_decrement[b.i] - others * b.fast_limit < b.floor, true))
+        INTO g_balance, g_floor, g_closed
+      FROM (SELECT i, a.floor, a.fast_debit_limit AS fast_limit, coalesce(base.balance, 0) + coalesce(tail.amount, 0) AS balance
+            FROM generate_series(1, cardinality(g_account)) i
+            CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x WHERE x.book_id = p_book AND x.id = g_account[i] OFFSET 0) a
+            LEFT JOIN LATERAL (SELECT s.entry_id, s.balance FROM ledger_snapshot s
+                               WHERE s.book_id = p_book AND s.account_id = g_account[i] ORDER BY s.entry_id DESC LIMIT 1) base ON true
+            LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount FROM ledger_entry e
+                               WHERE e.book_id = p_book AND e.account_id = g_account[i] AND e.id > coalesce(base.entry_id, 0)) tail ON true
+            ORDER BY i) b;
+      EXIT WHEN NOT true = ANY (g_closed);
+      RAISE EXCEPTION USING ERRCODE = 'LG001', MESSAGE = 'the fast way is closed';
+    EXCEPTION WHEN SQLSTATE 'LG001' THEN -- once more, with at least one account more to judge exactly
+      SELECT array_agg(x.exact OR x.closed ORDER BY x.i) INTO g_exact
+      FROM unnest(g_exact, g_closed) WITH ORDINALITY x(exact, closed, i);
+    END;
   END LOOP;
-  IF places > 1 THEN -- else they are in the order of the batch already
-    SELECT array_agg(n.ordinal ORDER BY n.ordinal, n.place), array_agg(n.place ORDER BY n.ordinal, n.place), array_agg(n.amount ORDER BY n.ordinal, n.place)
-      INTO n_ordinal, n_place, n_amount FROM unnest(n_ordinal, n_place, n_amount) n(ordinal, place, amount);
-  END IF;
-  WHILE first <= cardinality(n_ordinal) LOOP
-    next := first;
+  IF NOT true = ANY (g_exact) THEN RETURN '{0}'; END IF; -- all of them the fast way
+
+  FOR net IN -- each operation with what it changes of the accounts that are judged, by their places above; in the order of the batch
+    SELECT n.ordinal, array_agg(n.place) AS places, array_agg(n.amount) AS amounts
+    FROM (SELECT e.ordinal, p.place, sum(e.amount) AS amount
+          FROM unnest(e_ordinal, e_account, e_amount) e(ordinal, account, amount)
+          JOIN unnest(g_account, g_exact) WITH ORDINALITY p(account, exact, place) ON p.account = e.account AND p.exact
+          WHERE p_live[e.ordinal]
+          GROUP BY e.ordinal, p.place) n
+    GROUP BY n.ordinal ORDER BY n.ordinal
+  LOOP
+    changed := net.places; -- out of the record, where an array is flat
+    amounts := net.amounts;
     fits := true;
-    WHILE n_ordinal[next] = n_ordinal[first] LOOP
-      fits := fits AND (n_amount[next] >= 0 OR coalesce(balance[n_place[next]] + n_amount[next] >= floors[n_place[next]], true));
-      next := next + 1;
+    FOR i IN 1 .. cardinality(changed) LOOP
+      fits := fits AND (amounts[i] >= 0 OR coalesce(g_balance[changed[i]] + amounts[i] >= g_floor[changed[i]], true));
     END LOOP;
     IF fits THEN
-      FOR i IN first .. next - 1 LOOP balance[n_place[i]] := balance[n_place[i]] + n_amount[i]; END LOOP;
+      FOR i IN 1 .. cardinality(changed) LOOP g_balance[changed[i]] := g_balance[changed[i]] + amounts[i]; END LOOP;
     ELSE
-      refused := refused || n_ordinal[first];
+      refused := refused || net.ordinal;
     END IF;
-    first := next;
   END LOOP;
   RETURN refused;
 END $$;

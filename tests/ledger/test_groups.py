@@ -111,6 +111,15 @@ def test_it_is_held_by_the_posting_function_itself(entries: list[tuple[str, int]
     assert page.count("ledger_operation") == 0
 
 
+def test_it_is_held_also_beside_operations_that_have_no_entries(database_url: str) -> None:
+    page = Page.open_new("anna EUR", "ben EUR")
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        poster = Poster(connection, book_id=page.book_id, source_id=page.source_id)
+        with pytest.raises(psycopg.errors.RaiseException, match="not zero for each unit"):
+            poster.post(("none", []), ("group", [(page.id("anna"), -1), (page.id("ben"), 2)]))
+
+
 def test_it_posts_no_entry_on_an_account_of_another_book(database_url: str) -> None:
     page, elsewhere = Page.open_new("anna EUR"), Page.open_new("ben EUR")
 

@@ -22,10 +22,10 @@ ACCOUNTS = {"anna": (0, 5), "ben": (-100, 5), "carl": (0, None), "dora": (50, 1)
 FUNDS, FUNDS_OF_CONTROL = 950, 60
 
 NO_LOCKS = [
-    ("PERFORM pg_advisory_xact_lock(p_account[i]);", "NULL;"),
-    ("PERFORM pg_advisory_xact_lock_shared(p_account[i]);", "NULL;"),
+    ("locked := pg_advisory_xact_lock(g_account[i]);", "NULL;"),
+    ("locked := pg_advisory_xact_lock_shared(g_account[i]);", "NULL;"),
 ]
-WRONG_BOUND = [("others * fast_limit[i]", "0 * fast_limit[i]")]
+WRONG_BOUND = [("others * b.fast_limit", "0 * b.fast_limit")]
 
 ATTEMPTS_MAX = 5
 
@@ -74,7 +74,7 @@ def test_it_never_lets_a_balance_below_its_floor(scratch: Database, tmp_path: Pa
 
 @pytest.mark.parametrize("broken", [NO_LOCKS, WRONG_BOUND], ids=["without locks", "with a bound that is too small"])
 def test_its_control_breaks_a_floor(broken: list[tuple[str, str]], scratch: Database, tmp_path: Path) -> None:
-    crowd.break_function(scratch, "ledger_pass_gate_v1", *broken)
+    crowd.break_function(scratch, "ledger_judge_floors_v1", *broken)
 
     told, watch = hammer(scratch, tmp_path / "stop", FUNDS_OF_CONTROL, until_wrong=True)
 

@@ -13,7 +13,7 @@ from tests.servers import Database
 POSTERS = 8
 # Half of the posters take their locks from the other end.
 UNSORTED = [
-    ("ORDER BY e.account, e.ordinal", "ORDER BY e.account * (1 - 2 * (pg_backend_pid() % 2)), e.ordinal"),
+    ("GROUP BY a.id ORDER BY a.id", "GROUP BY a.id ORDER BY a.id * (1 - 2 * (pg_backend_pid() % 2))"),
 ]
 # Each entry of an operation by itself, in a transaction of its own, would be this to a reader.
 HALF = [("WHERE o_entry[i] IS NOT NULL;", "WHERE o_entry[i] IS NOT NULL AND (e_amount[i] > 0 OR random() < 0.9);")]
