@@ -3,6 +3,7 @@
 It runs from beat, follows the posters at its own pace, and can be run by hand or twice at once without harm.
 """
 
+import time
 from dataclasses import dataclass
 
 from django.db import connection
@@ -11,6 +12,9 @@ from accounts.models import Book
 from appendonly.sqlfiles import read_sql
 from ledger import grid, marks, records
 from ledger.limits import (
+    AGGREGATE_BUSY_IDS,
+    AGGREGATE_PAUSE_SECONDS,
+    AGGREGATE_ROUNDS_PER_RUN,
     AGGREGATE_STEP_IDS,
     AGGREGATE_STEPS_PER_RUN,
     FAST_LIMITS_PER_RUN,
@@ -46,24 +50,26 @@ class Drift:
 
 @observed(repository="aggregates")
 def run() -> Run:
-    """Take a mark and bring the aggregates of every book up to it, as far as one run may go."""
-    safe = marks.take_and_close()
-    return Run(safe, {book.name: aggregate(book_id=book.id, safe=safe) for book in Book.objects.order_by("id")})
+    """Take a mark and bring the aggregates of every book up to it, as far as one run may go.
+
+    Where much has come, one mark a second leaves tails of thousands of entries, and each decrement of an account with a
+    floor reads its tail: then the run goes on in short rounds until about the next beat.
+    """
+    for _ in range(AGGREGATE_ROUNDS_PER_RUN):
+        safe, moved, progress = marks.take_and_close(), 0, {}
+        for book in Book.objects.order_by("id"):
+            start, progress[book.name] = _bring_up(book.id, safe)
+            moved = max(moved, progress[book.name] - start)
+        if moved < AGGREGATE_BUSY_IDS:
+            break
+        time.sleep(AGGREGATE_PAUSE_SECONDS)
+    return Run(safe, progress)
 
 
 @observed(repository="aggregates")
 def aggregate(*, book_id: int, safe: int) -> int:
     """Bring one book's aggregates up to a safe entry id, in bounded steps; return how far they got."""
-    grid.repeat(book_id=book_id, safe=safe)
-    start = progress = int(execute(_PROGRESS, (book_id,))[0])
-    for _ in range(AGGREGATE_STEPS_PER_RUN):
-        if progress >= safe:
-            break
-        progress = int(execute(_STEP, (book_id, safe, AGGREGATE_STEP_IDS, SNAPSHOT_TAIL_ENTRIES))[0])
-    if progress > start:
-        _set_fast_limits(book_id, start, progress)
-    records.count(book_id=book_id)
-    return progress
+    return _bring_up(book_id, safe)[1]
 
 
 @observed(repository="aggregates")
@@ -84,6 +90,20 @@ def drift(*, book_id: int) -> Drift:
         cursor.execute(_DRIFT, {"book": book_id})
         snapshots, turnovers = cursor.fetchone()
     return Drift(int(snapshots), int(turnovers), records.drift(book_id=book_id))
+
+
+def _bring_up(book_id: int, safe: int) -> tuple[int, int]:
+    """Return the progress before and after."""
+    grid.repeat(book_id=book_id, safe=safe)
+    start = progress = int(execute(_PROGRESS, (book_id,))[0])
+    for _ in range(AGGREGATE_STEPS_PER_RUN):
+        if progress >= safe:
+            break
+        progress = int(execute(_STEP, (book_id, safe, AGGREGATE_STEP_IDS, SNAPSHOT_TAIL_ENTRIES))[0])
+    if progress > start:
+        _set_fast_limits(book_id, start, progress)
+    records.count(book_id=book_id)
+    return start, progress
 
 
 def _set_fast_limits(book_id: int, start: int, end: int) -> None:

@@ -36,6 +36,10 @@ ERRORS_TOLD_MAX = 100
 # One step of the aggregator, and how many steps one beat may take.
 AGGREGATE_STEP_IDS = 100_000
 AGGREGATE_STEPS_PER_RUN = 50
+# While so many entries come between two marks, a run goes on in rounds, with such a pause, until about the next beat.
+AGGREGATE_BUSY_IDS = 100
+AGGREGATE_PAUSE_SECONDS = 0.1
+AGGREGATE_ROUNDS_PER_RUN = 8
 # New operations that one run counts; more follow a second later.
 COUNT_STEP_IDS = 500_000
 # Accounts get a snapshot when their tail has grown to this. Until vacuum has seen them, the entries of a tail may lie on as many

@@ -5,7 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Book
-from ledger import aggregates
+from ledger import aggregates, limits
 from ledger.aggregates import Drift
 from tests.ledger.page import Page
 
@@ -41,6 +41,29 @@ def test_it_makes_the_same_anew_from_the_entries(page: Page) -> None:
     assert stored(page) == before
     assert aggregates.drift(book_id=page.book_id) == NO_DRIFT
     page.shows("anna 150.00, bank -150.00")
+
+
+@pytest.mark.parametrize(("busy_ids", "goes_on"), [(100, True), (10**12, False)])
+def test_a_run_goes_on_in_rounds_only_while_much_comes(
+    busy_ids: int, goes_on: bool, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def post_more(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            page.write_batch(*((f"later {n}", "bank -1.00, anna 1.00", "accepted") for n in range(100)))
+
+    pauses: list[float] = []
+    monkeypatch.setattr(aggregates, "AGGREGATE_BUSY_IDS", busy_ids)
+    monkeypatch.setattr(aggregates.time, "sleep", post_more)
+    aggregates.run()
+    page.write_batch(*((f"more {n}", "bank -1.00, anna 1.00", "accepted") for n in range(100)))
+
+    for _ in range(100):  # writers of other tests may hold a mark back
+        aggregates.run()
+
+    assert bool(pauses) == goes_on
+    assert len(pauses) < 100 * limits.AGGREGATE_ROUNDS_PER_RUN
+    assert set(pauses) <= {limits.AGGREGATE_PAUSE_SECONDS}
 
 
 def test_it_finds_a_snapshot_and_a_turnover_that_were_tampered_with(
