@@ -10,7 +10,8 @@ CREATE TABLE public.ledger_snapshot (
 -- Snapshots are never changed; only a rebuild (ledger_forget_aggregates_v1) deletes them.
 SELECT public.appendonly_guard('public.ledger_snapshot', '{UPDATE,TRUNCATE}');
 -- Turnover: increments and decrements of an account by day (UTC) of effective time, over the entries up to the aggregator's progress.
--- first_entry and last_entry bound the day's entries by id.
+-- first_entry and last_entry bound the day's entries by id. The key includes the sums: days of one account lie all over the table, because
+-- it grows by days of all, and a balance at a date adds up all of them. It costs the aggregator a third more for each entry.
 CREATE TABLE public.ledger_turnover (
   book_id integer NOT NULL,
   account_id bigint NOT NULL,
@@ -21,7 +22,7 @@ CREATE TABLE public.ledger_turnover (
   decrement_count bigint NOT NULL,
   first_entry bigint NOT NULL,
   last_entry bigint NOT NULL,
-  PRIMARY KEY (book_id, account_id, effective_on)
+  PRIMARY KEY (book_id, account_id, effective_on) INCLUDE (increments, decrements)
 ) WITH (fillfactor = 70);
 -- Progress: the mark up to which a book's aggregates are made.
 CREATE TABLE public.ledger_progress (

@@ -1,13 +1,16 @@
 """Balances at a moment: every answer is held against the sum of the entries, at every moment where it could differ."""
 
 import json
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection
 
+from appendonly.sqlfiles import read_sql
 from ledger import balances, grid, posting
 from tests.ledger.page import Page
 
@@ -178,3 +181,33 @@ def test_it_reads_at_most_twenty_pages_when_every_entry_lies_on_a_page_of_its_ow
         assert pages_read(page, "account-250", monkeypatch) <= 20
 
     assert page.balance("account-250").minor == 90
+
+
+def test_it_reads_at_most_twenty_pages_for_a_balance_at_a_date_among_a_year_of_days(
+    owner_connection: psycopg.Connection,
+) -> None:
+    names = [f"account-{number}" for number in range(100)]
+    page = Page.open_new(*(f"{name} EUR" for name in names))
+    owner_connection.execute(  # day by day, as they come: those of one account are far apart
+        "INSERT INTO ledger_turnover SELECT %s, account, date '2024-01-01' + day, 2, 1, 1, 1, 1, 1"
+        " FROM generate_series(0, 364) day, unnest(%s::bigint[]) account",
+        (page.book_id, [page.id(name) for name in names]),
+    )
+    statement = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + read_sql("ledger/sql/read/balance_effective.sql")
+    moment = datetime(2025, 1, 1, tzinfo=UTC)
+    deadline = time.monotonic() + 60
+
+    while True:
+        owner_connection.execute("VACUUM (ANALYZE) ledger_turnover")  # as autovacuum does when days have passed
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"book": page.book_id, "account": page.id("account-50"), "moment": moment})
+            plan = json.loads(json.dumps(cursor.fetchone()[0]))[0]["Plan"]
+        pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        if pages <= 20:
+            break
+        assert time.monotonic() < deadline, pages  # writers of other tests hold vacuum back for a moment
+
+    assert effective(page, "account-50", [moment]) == [365]
+    owner_connection.execute(
+        "DELETE FROM ledger_turnover WHERE book_id = %s", (page.book_id,)
+    )  # no entries are behind it

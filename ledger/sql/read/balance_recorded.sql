@@ -3,7 +3,7 @@
 --   Everything at or below a mark closed by the moment was recorded before it; everything above a mark taken at or after it was not.
 --   Only the ids between the two are looked at one by one.
 -- Cost: two probes for the marks, a snapshot, a tail, and the account's entries of about a second.
-WITH bound AS (
+WITH bound AS MATERIALIZED (
   SELECT coalesce((SELECT m.entry_id FROM ledger_mark m WHERE m.closed_at <= %(moment)s ORDER BY m.closed_at DESC LIMIT 1), 0) AS low,
          coalesce((SELECT m.entry_id FROM ledger_mark m WHERE m.taken_at >= %(moment)s ORDER BY m.taken_at LIMIT 1), 9223372036854775807) AS high)
 SELECT ledger_balance_v1(%(book)s, %(account)s, bound.low) + coalesce((
