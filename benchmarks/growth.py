@@ -77,7 +77,7 @@ def _page(book: int, account: int, _moment: datetime) -> dict[str, Any]:
 
 
 def _now(book: int, account: int, _moment: datetime) -> tuple[int, ...]:
-    return (GRID_ENTRIES_MAX, GRID_ENTRIES_MAX, book, account)
+    return (GRID_ENTRIES_MAX, book, account)
 
 
 READS = (

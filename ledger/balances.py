@@ -47,9 +47,7 @@ def now(*, book_id: int, account_id: int) -> Balance:
         count_grid_read("hit")
         return Balance(cached.total, cached.floor, datetime.fromisoformat(cached.loaded_at), "grid")
     count_grid_read("away" if cached is None else "miss")
-    floor, base, mark, amount, ids, amounts, as_of = execute(
-        _NOW, (GRID_ENTRIES_MAX, GRID_ENTRIES_MAX, book_id, account_id)
-    )
+    floor, base, mark, amount, ids, amounts, as_of = execute(_NOW, (GRID_ENTRIES_MAX, book_id, account_id))
     TAIL.observe(GRID_ENTRIES_MAX if ids is None else len(ids))
     floor_minor = None if floor is None else int(floor)
     if cached is not None and ids is not None:
@@ -102,7 +100,7 @@ def _compare(book_id: int, account_id: int) -> str:
 
 def _settled(book_id: int, account_id: int) -> _Look | None:
     """What the ledger says; None where there is no such account, or too much above its snapshot to look at."""
-    row = execute(_NOW, (GRID_ENTRIES_MAX, GRID_ENTRIES_MAX, book_id, account_id))
+    row = execute(_NOW, (GRID_ENTRIES_MAX, book_id, account_id))
     if row is None or row[4] is None:
         return None
     floor, base, mark, amount, ids, _, _ = row

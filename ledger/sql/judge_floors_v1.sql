@@ -6,21 +6,22 @@
 --   A fast decrement (at most M = fast_debit_limit) holds the account's lock shared and has read `balance - sum - (C-1)*M >= floor`:
 --   at most C-1 others can be in flight unseen, each at most M, so all of them together stay above the floor. C is the server's own
 --   bound on transactions that can be open at once; the sum is that of all decrements of the batch, whatever it increments. An exact
---   decision holds the lock exclusively: nothing is in flight while it reads. Balances, floors and limits are read in a statement
---   of its own, so its snapshot is newer than the locks. Locks are taken in id order.
+--   decision holds the lock exclusively: nothing is in flight while it reads. Floors, limits and balances are read in statements of their
+--   own, so their snapshots are newer than the locks. Locks are taken in id order.
 --   Exactly, floors are judged on the net of an operation for each account, in the order of the batch; an operation that only adds to an
 --   account is never refused by it.
 -- Waits:     a decrement near its floor waits for those before it; nobody waits for an increment.
--- Cost:      two statements and a lock for each account; where some are exact, one more and a pass over the operations; once more where
---            the fast way is closed. The list of entries is joined with that of accounts by hash: the caller turned nested loops off,
---            because lists of thousands look short to the planner.
+-- Cost:      three statements and a lock for each account. The tails are read in one of their own, with their lowest id as a parameter: so
+--            only the newest partitions are opened, however many there are. Where some are exact, one more and a pass over the
+--            operations; once more where the fast way is closed. The list of entries is joined with that of accounts by hash: the caller
+--            turned nested loops off, because lists of thousands look short to the planner.
 -- Only ledger_post_v1 calls it: rights, search path and settings are those of its caller.
 CREATE OR REPLACE FUNCTION public.ledger_judge_floors_v1(p_book integer, p_live boolean[], e_ordinal integer[], e_account bigint[], e_amount numeric[])
 RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
   others CONSTANT bigint := current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint - 1;
   g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; g_closed boolean[]; -- one for each gated account that is decremented
-  g_balance numeric[]; g_floor numeric[];
+  g_floor numeric[]; g_limit numeric[]; g_base bigint[]; g_balance numeric[]; low bigint;
   net record; fits boolean; changed integer[]; amounts numeric[]; refused integer[] := '{1}'; locked text;
 BEGIN
   -- Whether an account is judged exactly is only a guess here: the limit is read again under the lock.
@@ -39,18 +40,22 @@ BEGIN
       FOR i IN 1 .. cardinality(g_account) LOOP -- assigned, not performed: a statement costs ten times as much
         IF g_exact[i] THEN locked := pg_advisory_xact_lock(g_account[i]); ELSE locked := pg_advisory_xact_lock_shared(g_account[i]); END IF;
       END LOOP;
-      SELECT array_agg(b.balance), array_agg(b.floor),
-             array_agg(NOT g_exact[b.i] AND b.floor IS NOT NULL AND coalesce(
-               g_decrement[b.i] > b.fast_limit OR b.balance - g_decrement[b.i] - others * b.fast_limit < b.floor, true))
-        INTO g_balance, g_floor, g_closed
-      FROM (SELECT i, a.floor, a.fast_debit_limit AS fast_limit, coalesce(base.balance, 0) + coalesce(tail.amount, 0) AS balance
+      SELECT array_agg(b.floor), array_agg(b.fast_debit_limit), array_agg(b.entry_id), array_agg(b.balance), min(b.entry_id)
+        INTO g_floor, g_limit, g_base, g_balance, low
+      FROM (SELECT a.floor, a.fast_debit_limit, coalesce(base.entry_id, 0) AS entry_id, coalesce(base.balance, 0) AS balance
             FROM generate_series(1, cardinality(g_account)) i
             CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x WHERE x.book_id = p_book AND x.id = g_account[i] OFFSET 0) a
             LEFT JOIN LATERAL (SELECT s.entry_id, s.balance FROM ledger_snapshot s
                                WHERE s.book_id = p_book AND s.account_id = g_account[i] ORDER BY s.entry_id DESC LIMIT 1) base ON true
-            LEFT JOIN LATERAL (SELECT sum(e.amount) AS amount FROM ledger_entry e
-                               WHERE e.book_id = p_book AND e.account_id = g_account[i] AND e.id > coalesce(base.entry_id, 0)) tail ON true
             ORDER BY i) b;
+      SELECT array_agg(t.balance), array_agg(NOT g_exact[t.i] AND g_floor[t.i] IS NOT NULL AND coalesce(
+               g_decrement[t.i] > g_limit[t.i] OR t.balance - g_decrement[t.i] - others * g_limit[t.i] < g_floor[t.i], true))
+        INTO g_balance, g_closed
+      FROM (SELECT i, g_balance[i] + coalesce(tail.amount, 0) AS balance
+            FROM generate_series(1, cardinality(g_account)) i
+            CROSS JOIN LATERAL (SELECT sum(e.amount) AS amount FROM ledger_entry e
+                                WHERE e.book_id = p_book AND e.account_id = g_account[i] AND e.id > g_base[i] AND e.id > low) tail
+            ORDER BY i) t;
       EXIT WHEN NOT true = ANY (g_closed);
       RAISE EXCEPTION USING ERRCODE = 'LG001', MESSAGE = 'the fast way is closed';
     EXCEPTION WHEN SQLSTATE 'LG001' THEN -- once more, with at least one account more to judge exactly

@@ -25,7 +25,7 @@ NO_LOCKS = [
     ("locked := pg_advisory_xact_lock(g_account[i]);", "NULL;"),
     ("locked := pg_advisory_xact_lock_shared(g_account[i]);", "NULL;"),
 ]
-WRONG_BOUND = [("others * b.fast_limit", "0 * b.fast_limit")]
+WRONG_BOUND = [("others * g_limit[t.i]", "0 * g_limit[t.i]")]
 
 ATTEMPTS_MAX = 5
 
