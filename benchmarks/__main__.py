@@ -13,6 +13,7 @@ import psutil
 
 from benchmarks import (
     batches,
+    beside,
     growth,
     hordak,
     http,
@@ -95,6 +96,7 @@ def all_cases(system: servers.System, smallest: int, largest: int) -> list[Case]
         *seal.cases(system),
         *hordak.cases(system),
         *massops.cases(system),
+        *beside.cases(system, token=token),
         *growth.cases(system, smallest=smallest, largest=largest),
     ]
 

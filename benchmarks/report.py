@@ -65,6 +65,7 @@ RATIOS = {
         "http.single_per_s.direct.spread.64c",
         1.0,
     ),
+    "ratio.single_p99_beside_mass": ("massops.single_p99_ms.beside", "massops.single_p99_ms.alone", 1.0),
     # Latencies: 1.02 means that it costs 2 %.
     "ratio.cost_of_metrics.single": ("metrics.single_ms.on", "metrics.single_ms.off", 1.0),
     "ratio.cost_of_metrics.batch": ("metrics.batch1000_ms.on", "metrics.batch1000_ms.off", 1.0),
