@@ -135,7 +135,7 @@ class _Grown:
 
     def _add(self, connection: psycopg.Connection[Any], numbers: Numbers, first: int, last: int) -> None:
         connection.execute(SEQUENCES, (last, 2 * last))
-        connection.execute("SELECT public.ledger_add_partitions_v1()")
+        connection.execute("SELECT public.ledger_add_partitions_v2()")
         place = {"book": numbers.book, "source": numbers.source, "account": numbers.first_account, "start": self.start}
         connection.execute(STRETCH.read_text(encoding="utf-8"), place | {"first": first, "last": last})
         for _ in range(2 * (last - first + 1) // STEP_IDS + 1):

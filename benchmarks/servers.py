@@ -44,7 +44,7 @@ NUMBERS = """
 """
 # What the tasks of beat call, one transaction each: a mark must be taken in a transaction of its own.
 SETTLE = (
-    "SELECT public.ledger_add_partitions_v1()",
+    "SELECT public.ledger_add_partitions_v2()",
     "SELECT public.ledger_take_mark_v1()",
     "SELECT public.ledger_aggregate_v1(b.id, public.ledger_close_marks_v1(), 1000000000) FROM public.accounts_book b",
     "CHECKPOINT",

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from accounts.models import Account, Book
 from ledger.account_changes import ChangeRefused
 from ledger.api.problems import problem
+from ledger.limits import ARCHIVE_RETRY_SECONDS
 from ledger.messages import Malformed, Problem
 from ledger.queries import EntryUnknown, OperationUnknown
 from ledger.sealing.archive_file import ArchiveDamaged
@@ -32,16 +33,8 @@ _DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
     Account.DoesNotExist: (404, "account_unknown", "There is no such account in this book."),
     OperationUnknown: (404, "operation_unknown", None),
     EntryUnknown: (404, "entry_unknown", None),
-    ArchiveMissing: (
-        503,
-        "storage_unavailable",
-        "The archive that holds this operation cannot be read here at present.",
-    ),
-    ArchiveDamaged: (
-        503,
-        "storage_unavailable",
-        "The archive that holds this operation cannot be read here at present.",
-    ),
+    ArchiveMissing: (503, "archive_unavailable", "This lies in an archive that cannot be read here at present."),
+    ArchiveDamaged: (503, "archive_unavailable", "This lies in an archive that cannot be read here at present."),
     SealUnknown: (404, "seal_unknown", None),
     Http404: (404, "not_found", "There is nothing at this address."),
     MassOperation.DoesNotExist: (404, "mass_operation_unknown", "There is no such mass operation in this book."),
@@ -54,6 +47,8 @@ _DOMAIN: dict[type[Exception], tuple[int, str, str | None]] = {
     InterfaceError: (503, "storage_unavailable", "The storage does not answer; send the same request again."),
     OperationalError: (503, "storage_unavailable", "The storage does not answer; send the same request again."),
 }
+# Somebody has to bring the file; until then the answer is the same.
+_RETRY = {"Retry-After": str(ARCHIVE_RETRY_SECONDS)}
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | Response | None:
@@ -73,7 +68,10 @@ def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse 
         if isinstance(error, kind):
             if status >= 500:  # noqa: PLR2004 - the class of server errors
                 logger.error("Storage failed in request %s: %s", request_id, error)
-            return problem(status=status, code=code, detail=sentence or str(error), request_id=request_id)
+            headers = _RETRY if code == "archive_unavailable" else {}
+            return problem(
+                status=status, code=code, detail=sentence or str(error), request_id=request_id, headers=headers
+            )
     return None
 
 

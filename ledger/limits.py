@@ -144,6 +144,12 @@ ARCHIVE_PART_BYTES_MAX = 1 << 30
 ARCHIVE_MANIFEST_BYTES_MAX = 100_000
 # The seal of an archive is tried again while another sealer is at work on the book.
 ARCHIVE_SEAL_TRIES_MAX = 100
+# Detaching takes a lock that postings wait for; each try gives it up after a fifth of a second (sql/reduced_partition_v1.sql)
+# and lets them go on for a second. Two minutes are longer than what any request takes.
+DETACH_TRIES_MAX = 120
+DETACH_PAUSE_SECONDS = 1.0
+# When to ask again for what lies in an archive that cannot be read: somebody has to bring the file.
+ARCHIVE_RETRY_SECONDS = 60
 # The pace of the loop, and of beat: what bounds the age of the newest seal.
 SEAL_PERIOD_SECONDS = 1.0
 # After a restore ids go on this much higher, so that no new operation gets an id that a lost receipt names.

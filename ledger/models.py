@@ -42,6 +42,11 @@ class Operation(AppendOnlyModel):
     def __str__(self) -> str:
         return f"operation {self.id}"
 
+    @property
+    def is_reduced(self) -> bool:
+        """Whether its partition was detached: its message is in the archive, what stays has an empty salt."""
+        return not self.salt
+
 
 class Entry(AppendOnlyModel):
     """One increment or decrement of one account, in minor units."""

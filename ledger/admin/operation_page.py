@@ -11,7 +11,9 @@ from ledger.admin import shown
 from ledger.admin.operations_page import entry_parts
 from ledger.contracts import ACCEPTED, Kind
 from ledger.models import Operation
-from ledger.sealing import evidence
+from ledger.sealing import archives, evidence
+from ledger.sealing.archive_file import ArchiveDamaged
+from ledger.sealing.archives import ArchiveMissing
 from ledger.sealing.evidence import SealState
 from ledger.staff_acts import approval_of
 
@@ -37,6 +39,15 @@ def context(request: HttpRequest, operation: Operation) -> dict[str, Any]:
     """What the template shows. Costs a fixed number of queries; an operation has at most a thousand entries."""
     entries = queries.entries_of(book_id=operation.book_id, operation_ids=[operation.id])[operation.id]
     reversed_by = queries.reversal_of(book_id=operation.book_id, operation_id=operation.id)
+    is_archived, away = operation.is_reduced, ""
+    try:
+        operation = archives.whole(operation=operation)
+        seal = _seal(operation)
+    except (ArchiveMissing, ArchiveDamaged) as error:
+        away, seal = (
+            str(error),
+            {"state": shown.badge("archived", "warn"), "sentence": "Its place is known from the archive."},
+        )
     body = bytes(operation.message).decode("utf-8", "replace")
     approval = approval_of(operation.credential)
     return {
@@ -59,7 +70,9 @@ def context(request: HttpRequest, operation: Operation) -> dict[str, Any]:
         "message_hash": bytes(operation.message_hash).hex(),
         "bytes": len(operation.message),
         "mac": bytes(operation.mac).hex() if operation.mac else "",
-        "seal": _seal(operation),
+        "seal": seal,
+        "is_archived": is_archived,
+        "away": away,
         "acts": _acts(request, operation, reversed_by),
     }
 

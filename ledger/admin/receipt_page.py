@@ -10,19 +10,24 @@ from django.urls import reverse
 from ledger.admin import shown
 from ledger.models import Operation
 from ledger.sealing import evidence, receipts, signing, tree
+from ledger.sealing.archive_file import ArchiveDamaged
+from ledger.sealing.archives import ArchiveMissing
 from ledger.sealing.checkpoints import Opened
 from ledger.sealing.receipts import Receipt, ReceiptError
 
 
 def context(request: HttpRequest, operation: Operation) -> dict[str, Any]:
     """What the template shows: the receipt, checked at this moment like a stranger would."""
-    found = evidence.receipt(book=operation.book, operation_id=operation.id)
     told: dict[str, Any] = {
         "title": f"Receipt of operation {operation.id}",
         "operation": shown.operation_link(operation.id),
-        "state": found.position.state,
         "back": reverse("admin:ledger_operation_change", args=[operation.id]),
     }
+    try:
+        found = evidence.receipt(book=operation.book, operation_id=operation.id)
+    except (ArchiveMissing, ArchiveDamaged) as error:
+        return told | {"away": str(error)}
+    told["state"] = found.position.state
     if found.receipt is None:
         return told
     witnesses = [witness for witness, _ in signing.witnesses()]
@@ -34,8 +39,11 @@ def context(request: HttpRequest, operation: Operation) -> dict[str, Any]:
 
 
 def download(operation: Operation) -> HttpResponse:
-    """The receipt as a file; 404 while there is none."""
-    found = evidence.receipt(book=operation.book, operation_id=operation.id).receipt
+    """The receipt as a file; 404 while there is none, 503 while its archive is away."""
+    try:
+        found = evidence.receipt(book=operation.book, operation_id=operation.id).receipt
+    except (ArchiveMissing, ArchiveDamaged) as error:
+        return HttpResponse(f"{error}\n", status=503, content_type="text/plain; charset=utf-8")
     if found is None:
         return HttpResponse("There is no receipt yet.\n", status=404, content_type="text/plain; charset=utf-8")
     name = f"operation-{operation.id}.tlog-proof"

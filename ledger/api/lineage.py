@@ -15,7 +15,7 @@ from ledger.api.schema import lineage as declared
 from ledger.api.seals import seal_document
 from ledger.contracts import PostedEntry
 from ledger.models import Operation
-from ledger.sealing import evidence
+from ledger.sealing import archives, evidence
 
 
 class LineageView(LedgerView):
@@ -67,6 +67,7 @@ def _entry_id_of(text: str) -> int:
 
 
 def _lineage(operation: Operation, entries: list[PostedEntry], reversed_by: int | None) -> dict[str, Any]:
+    operation = archives.whole(operation=operation)
     body = bytes(operation.message)
     signature = operation.signature
     return {

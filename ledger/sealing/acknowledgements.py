@@ -17,7 +17,8 @@ from accounts.models import Book
 from ledger.models import SealAcknowledgement, SealQuarantine
 from ledger.posting import execute
 from ledger.sealing import mac, tree
-from ledger.sealing.contents import leaf_of
+from ledger.sealing.archive_file import ArchiveDamaged
+from ledger.sealing.archives import ArchiveMissing, leaf_anywhere
 from ledger.sealing.findings import Code, Finding
 from metrics.repository import observed
 from security.access import record
@@ -54,7 +55,10 @@ def acknowledge(*, book: Book, operation_id: int, who: str, reason: str) -> None
         raise AcknowledgementRefused("An acknowledgement needs a reason; it stays for ever.")
     if not SealQuarantine.objects.filter(book_id=book.id, operation_id=operation_id).exists():
         raise AcknowledgementRefused(f"Operation {operation_id} is not quarantined in book {book.name}.")
-    leaf = leaf_of(book=book, operation_id=operation_id)
+    try:
+        leaf = leaf_anywhere(book=book, operation_id=operation_id)
+    except (ArchiveMissing, ArchiveDamaged) as error:
+        raise AcknowledgementRefused(str(error)) from error
     if leaf is None:
         raise AcknowledgementRefused(f"Operation {operation_id} is not there any more.")
     hashed = tree.leaf_hash(leaf)
@@ -79,7 +83,10 @@ def settled(*, book: Book) -> tuple[dict[int, Acknowledged], list[Finding]]:
             wrong.append(Finding(Code.CODE_INVALID, detail, book.name, None, row.operation_id))
             continue
         if row.operation_id not in hashes:
-            leaf = leaf_of(book=book, operation_id=row.operation_id)
+            try:
+                leaf = leaf_anywhere(book=book, operation_id=row.operation_id)
+            except (ArchiveMissing, ArchiveDamaged):  # told by the check of archives; what it is, nobody can say then
+                continue
             hashes[row.operation_id] = None if leaf is None else tree.leaf_hash(leaf)
         if hashes[row.operation_id] == bytes(row.leaf_hash):
             found[row.operation_id] = Acknowledged(row.operation_id, row.who, row.reason, row.acknowledged_at)

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from django.db import connection
 
 from accounts.models import Book
 from appendonly.sqlfiles import read_sql
+from ledger.limits import FINDINGS_OF_A_CHECK_MAX
 from ledger.models import SealArchive, SealBlock
-from ledger.sealing import archive_file
+from ledger.sealing import archive_file, reduction
 from ledger.sealing.archive_file import ArchiveDamaged, ArchivedOperation
 from ledger.sealing.archives import Shelf, Shelved
 from ledger.sealing.findings import Code, Finding
@@ -37,6 +39,21 @@ def check_archives(*, book: Book, shelf: Shelf, thoroughly: bool) -> Iterator[Fi
                 yield from _against_tables(book, shelf, shelved)
             except ArchiveDamaged as error:
                 yield Finding(Code.ARCHIVE_DIFFERS, str(error), book.name)
+
+
+def check_reduced(*, book: Book, shelf: Shelf, from_id: int, to_id: int) -> Iterator[Finding]:
+    """Find reduced operations that are not what their archive makes of them: replays, lists and searches are told from them."""
+    for shelved in shelf.shelved:
+        if shelved.reduced is None or shelved.path is None or shelved.to_id <= from_id or shelved.from_id >= to_id:
+            continue
+        try:
+            archive = shelf.archive(shelved)
+            found = reduction.faults(book_id=book.id, archive=archive, from_id=from_id, to_id=to_id)
+            for operation_id in islice(found, FINDINGS_OF_A_CHECK_MAX):
+                detail = f"What stays of it in {shelved.reduced} is not what its archive makes of it."
+                yield Finding(Code.ROW_CHANGED, detail, book.name, None, operation_id)
+        except ArchiveDamaged as error:
+            yield Finding(Code.ARCHIVE_DIFFERS, str(error), book.name)
 
 
 def _unnamed(book: Book) -> Iterator[Finding]:

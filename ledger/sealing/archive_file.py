@@ -49,11 +49,22 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """What came in, and what proves it: the message, the signature, the request and the caller's trace."""
+
+    message: bytes
+    signature: str | None
+    request_id: str | None
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedOperation:
-    """One operation as its row was: what its leaf is made of, its code, and where its entries lie."""
+    """One operation as its row was: what its leaf is made of, what was received, its code, and where its entries lie."""
 
     book_id: int
     sealed: SealedOperation
+    received: Received
     mac: bytes | None
     mac_key: str | None
     entry_first: int | None
@@ -104,7 +115,7 @@ class Archive:
     """An archive opened for reading; parts are read when their operations are asked for, the last one is kept."""
 
     def __init__(self, path: Path) -> None:
-        """Open it. Raises ArchiveDamaged and OSError."""
+        """Open it. Raises ArchiveDamaged, also where it cannot be read."""
         with _damage(path):
             self._zip = zipfile.ZipFile(path)
             document = json.loads(self._read(_MANIFEST, ARCHIVE_MANIFEST_BYTES_MAX))
@@ -135,8 +146,31 @@ class Archive:
                 rows = [_entry(row) for row in self._table(_ENTRIES, number)]
             yield [each for each in rows if from_id < each.operation_id <= to_id]
 
+    def rows(self, *, from_id: int, to_id: int) -> Iterator[tuple[int, int, list[dict[str, str]]]]:
+        """Yield operations as the file writes them: of each part that has ids above one up to another its range and its rows.
+
+        All ranges together leave no id of the partition out. Raises ArchiveDamaged.
+        """
+        starts = [self.manifest.from_id, *(first - 1 for first in self._firsts[1:])]
+        for number, (start, end) in enumerate(zip(starts, [*starts[1:], self.manifest.to_id], strict=True)):
+            if start < to_id and end > from_id:
+                with _damage(self.path):
+                    rows = list(self._table(_OPERATIONS, number)) if self._firsts else []
+                yield start, end, rows
+
+    def operation(self, operation_id: int) -> tuple[ArchivedOperation, list[ArchivedEntry]] | None:
+        """Return one operation and its entries; its part is read, and nothing else of it is made. Raises ArchiveDamaged."""
+        wanted = str(operation_id)
+        with _damage(self.path):
+            for number in self._parts(operation_id - 1, operation_id):
+                found = next((row for row in self._table(_OPERATIONS, number) if row["id"] == wanted), None)
+                if found is not None:
+                    entries = [row for row in self._table(_ENTRIES, number) if row["operation_id"] == wanted]
+                    return _operation(found), [_entry(row) for row in entries]
+        return None
+
     def _parts(self, from_id: int, to_id: int) -> range:
-        return range(max(bisect_right(self._firsts, from_id) - 1, 0), bisect_right(self._firsts, to_id))
+        return range(max(bisect_right(self._firsts, from_id + 1) - 1, 0), bisect_right(self._firsts, to_id))
 
     def _operations(self, number: int) -> list[ArchivedOperation]:
         if self._part[0] != number:
@@ -146,12 +180,17 @@ class Archive:
 
     def _table(self, folder: str, number: int) -> Iterator[dict[str, Any]]:
         raw = self._read(f"{folder}{self._firsts[number]:0{_DIGITS}d}.csv", ARCHIVE_PART_BYTES_MAX)
-        return csv.DictReader(io.StringIO(raw.decode(), newline=""), strict=True)
+        return table(raw)
 
     def _read(self, name: str, bytes_max: int) -> bytes:
         if self._zip.getinfo(name).file_size > bytes_max:
             raise ArchiveDamaged(f"{name} is longer than it can be.")
         return self._zip.read(name)
+
+
+def table(raw: bytes) -> Iterator[dict[str, Any]]:
+    """Read the CSV text of operations or entries."""
+    return csv.DictReader(io.StringIO(raw.decode(), newline=""), strict=True)
 
 
 def sha256_of(path: Path) -> bytes:
@@ -179,6 +218,7 @@ def _damage(path: Path) -> Iterator[None]:
         TypeError,
         EOFError,
         RuntimeError,
+        OSError,
     ) as error:
         raise ArchiveDamaged(f"{path} is damaged: {error}") from error
 
@@ -204,9 +244,10 @@ def _operation(row: dict[str, Any]) -> ArchivedOperation:
         salt,
         detail_digest(salt, message, row["signature"], row["request_id"], row["traceparent"]),
     )
+    received = Received(message, row["signature"] or None, row["request_id"] or None, row["traceparent"] or None)
     code = _bytes(row["mac"]) if row["mac"] else None
     first, last = _number(row["entry_first"]), _number(row["entry_last"])
-    return ArchivedOperation(int(row["book_id"]), sealed, code, row["mac_key"] or None, first, last)
+    return ArchivedOperation(int(row["book_id"]), sealed, received, code, row["mac_key"] or None, first, last)
 
 
 def _entry(row: dict[str, Any]) -> ArchivedEntry:

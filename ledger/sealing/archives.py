@@ -1,23 +1,26 @@
 """Archives of sealed operations: which there are, and reading them where the rows are no more.
 
 An archive holds the operations of one partition. Entries, keys and everything derived stay in the database, so balances,
-history and the refusal of a repeated key need no file; the message of an operation does, and its receipt, and verification.
+history and the answer to a repeated key need no file. Where `manage.py archive` detached a partition, reduced operations have its
+place (sql/reduced_partition_v1.sql): only lineage, receipts and verification need the file.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 
 from accounts.models import Book
 from appendonly.sqlfiles import read_sql
-from ledger.models import SealArchive
-from ledger.sealing import contents, mac
+from ledger.models import Operation, SealArchive, SealQuarantine
+from ledger.sealing import chain, contents, mac, tree
 from ledger.sealing.archive_file import Archive, ArchiveDamaged, ArchivedOperation, Manifest
 from ledger.sealing.contents import Row, Rows, with_entries
-from ledger.sealing.leaves import Clock, operation_texts
+from ledger.sealing.leaves import Clock, account_texts, entry_text, operation_leaf, operation_texts
 from metrics.repository import observed
 
 _PARTITIONS = read_sql("ledger/sql/read/partitions_of_operations.sql")
@@ -30,26 +33,43 @@ class ArchiveMissing(LookupError):  # noqa: N818 - an answer, not a defect
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """An attached partition of operations, with ids above `from_id` up to `to_id`."""
+    """An attached partition of operations, with ids above `from_id` up to `to_id`; or a reduced one in its place."""
 
     name: str
     from_id: int
     to_id: int
+    reduced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
     """Operations of a book that are not in the database: their range, the names and hashes of archives of it, and the file.
 
-    Without a path there is none that can be used: `fault` says why, `found` whether there was one at all.
+    `reduced` names the partition with what stays of them, if there is one. Without a path there is no file that can be used:
+    `fault` says why, `found` whether there was one at all.
     """
 
     from_id: int
     to_id: int
     hashes: tuple[tuple[str, bytes], ...]
-    path: Path | None
-    found: bool
-    fault: str | None
+    reduced: str | None
+    path: Path | None = None
+    found: bool = False
+    fault: str | None = None
+
+
+@observed(repository="seals")
+def as_csv(*, statement: str, books: list[int], from_id: int, to_id: int) -> bytes:
+    """Return the rows of a statement about some books and a range of ids as CSV with its header line."""
+    connection.ensure_connection()
+    raw: psycopg.Connection[Any] = connection.connection
+    statement = f"COPY ({statement}) TO STDOUT WITH (FORMAT csv, HEADER, ENCODING 'UTF8')"
+    with (
+        connection.wrap_database_errors,
+        psycopg.Cursor(raw) as cursor,
+        cursor.copy(statement, (books, from_id, to_id)) as copy,
+    ):
+        return b"".join(bytes(piece) for piece in copy)
 
 
 @observed(repository="seals")
@@ -63,21 +83,18 @@ def partitions() -> list[Partition]:
 class Shelf:
     """The archives of one book whose operations are not in the database any more, as far as they are found in the folders."""
 
-    def __init__(self, book: Book, folders: Sequence[Path] | None = None) -> None:
-        """Look for them. Without folders, in those of the settings."""
+    def __init__(self, book: Book, folders: Sequence[Path] | None = None, *, only: int | None = None) -> None:
+        """Look for them, or for the one that holds the operation `only`. Without folders, in those of the settings."""
         self.book = book
         self._folders = [Path(folder) for folder in (settings.ARCHIVE_DIRECTORIES if folders is None else folders)]
-        self.shelved = [self._find(*place) for place in _detached(book.id)]
+        self.shelved = [self._find(place) for place in _detached(book.id, only)]
         self._open: dict[Path, Archive] = {}
 
     @property
     def ranges(self) -> dict[str, list[int]]:
-        """The ranges of ids, as statements take them."""
-        return {"above": [each.from_id for each in self.shelved], "upto": [each.to_id for each in self.shelved]}
-
-    def holds(self, operation_id: int) -> bool:
-        """Whether an operation of this id lies in an archive."""
-        return any(each.from_id < operation_id <= each.to_id for each in self.shelved)
+        """The ranges of ids without any operation in the tables, as statements take them."""
+        empty = [each for each in self.shelved if each.reduced is None]
+        return {"above": [each.from_id for each in empty], "upto": [each.to_id for each in empty]}
 
     def read_ahead(self, *, from_id: int, to_id: int, rows: int) -> Iterator[Rows]:
         """As contents.read_ahead, with what is archived read from its file. Raises ArchiveMissing and ArchiveDamaged."""
@@ -104,10 +121,10 @@ class Shelf:
             self._open[shelved.path] = Archive(shelved.path)
         return self._open[shelved.path]
 
-    def _find(self, from_id: int, to_id: int, hashes: tuple[tuple[str, bytes], ...]) -> Shelved:
-        found, names = False, list(dict.fromkeys(name for name, _ in hashes))
+    def _find(self, place: Shelved) -> Shelved:
+        found, names = False, list(dict.fromkeys(name for name, _ in place.hashes))
         fault = (
-            f"Operations {from_id + 1} to {to_id} lie in {' or '.join(names)}, which is in none of the folders:"
+            f"Operations {place.from_id + 1} to {place.to_id} lie in {' or '.join(names)}, which is in none of the folders:"
             f" {', '.join(map(str, self._folders)) or 'ARCHIVE_DIRECTORIES names none'}."
         )
         for path in (folder / name for folder in self._folders for name in names):
@@ -116,38 +133,82 @@ class Shelf:
             found = True
             try:
                 with Archive(path) as archive:
-                    reason = mismatch(archive.manifest, from_id, to_id)
-            except (ArchiveDamaged, OSError) as error:
+                    reason = mismatch(archive.manifest, place.from_id, place.to_id)
+            except ArchiveDamaged as error:
                 fault = str(error)
                 continue
             if reason is None:
-                return Shelved(from_id, to_id, hashes, path, found, None)
+                return replace(place, path=path, found=True)
             fault = f"{path} {reason}"
-        return Shelved(from_id, to_id, hashes, None, found, fault)
+        return replace(place, found=found, fault=fault)
 
 
 @observed(repository="seals")
-def archived_leaf(*, shelf: Shelf, operation_id: int) -> bytes | None:
-    """Return the leaf of an archived operation. Raises ArchiveMissing and ArchiveDamaged."""
-    for rows in shelf.read_ahead(from_id=operation_id - 1, to_id=operation_id, rows=1):
-        accounts = contents.Accounts(shelf.book.id)
-        if found := contents.leaves_of(rows, accounts=accounts):
-            return found[operation_id]
+def archived(*, book: Book, operation_id: int) -> ArchivedOperation | None:
+    """Return an operation that is not in the tables as it was, from its archive; None where no archive holds it.
+
+    It is believed only if the leaf that the file makes of it is one of the chain, or if it was quarantined, and is no leaf.
+    Raises ArchiveMissing and ArchiveDamaged.
+    """
+    for shelved in (shelf := Shelf(book, only=operation_id)).shelved:
+        found = shelf.archive(shelved).operation(operation_id)
+        if found is None or found[0].book_id != book.id:
+            continue
+        operation, entries = found
+        texts = [entry_text(account_texts(each.account, each.unit), each.id, each.amount) for each in entries]
+        leaf = operation_leaf(book.name, operation.sealed, texts, _CLOCK)
+        place = chain.place_of_operation(book_id=book.id, operation_id=operation_id, leaf_hash=tree.leaf_hash(leaf))
+        quarantined = SealQuarantine.objects.filter(book_id=book.id, operation_id=operation_id)
+        if (place is None or place.index is None) and not quarantined.exists():
+            raise ArchiveDamaged(f"Operation {operation_id} in {shelved.path} is not what was sealed.")
+        return operation
     return None
 
 
-def _detached(book_id: int) -> list[tuple[int, int, tuple[tuple[str, bytes], ...]]]:
-    """The ranges of a book's archives that no attached partition covers, with the names and hashes of the archives of each."""
+def leaf_anywhere(*, book: Book, operation_id: int) -> bytes | None:
+    """Return the leaf of an operation, of an archived one with the file in place of its row; None where there is none.
+
+    Raises ArchiveMissing and ArchiveDamaged. The row is read first: when its partition is detached meanwhile, the file decides.
+    """
+    leaf = contents.leaf_of(book=book, operation_id=operation_id)
+    found = archived(book=book, operation_id=operation_id)
+    if found is None:
+        return leaf
+    rows = with_entries(book=book, to_id=operation_id, operations=[_row(book.name, found)])
+    return contents.leaves_of(rows, accounts=contents.Accounts(book.id))[operation_id]
+
+
+def whole(*, operation: Operation) -> Operation:
+    """Return an operation with all that was received and its code, of a reduced one from its archive.
+
+    Raises ArchiveMissing and ArchiveDamaged.
+    """
+    if not operation.is_reduced:
+        return operation
+    found = archived(book=operation.book, operation_id=operation.id)
+    if found is None:
+        raise ArchiveMissing(f"No archive is noted that holds operation {operation.id}.")
+    operation.message, operation.signature = found.received.message, found.received.signature
+    operation.request_id, operation.traceparent = found.received.request_id, found.received.traceparent
+    operation.mac, operation.mac_key, operation.salt = found.mac, found.mac_key, found.sealed.salt
+    return operation
+
+
+def _detached(book_id: int, only: int | None) -> list[Shelved]:
+    """The ranges of a book's archives that no attached partition covers, or a reduced one, with the archives of each."""
     rows = SealArchive.objects.filter(book_id=book_id).order_by("from_id", "sha256")
+    if only is not None:
+        rows = rows.filter(from_id__lt=only, to_id__gte=only)
     found: dict[tuple[int, int], list[tuple[str, bytes]]] = {}
     for row in rows:
         found.setdefault((row.from_id, row.to_id), []).append((row.name, bytes(row.sha256)))
     attached = partitions() if found else []
-    return [
-        (start, end, tuple(hashes))
-        for (start, end), hashes in found.items()
-        if not any(each.from_id <= start < each.to_id for each in attached)
-    ]
+    shelved = []
+    for (start, end), hashes in found.items():
+        cover = next((each for each in attached if each.from_id <= start < each.to_id), None)
+        if cover is None or cover.reduced:
+            shelved.append(Shelved(start, end, tuple(hashes), None if cover is None else cover.name))
+    return shelved
 
 
 def mismatch(told: Manifest, from_id: int, to_id: int) -> str | None:

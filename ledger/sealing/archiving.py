@@ -1,7 +1,7 @@
-"""Archiving: the operations of a wholly sealed partition into a file whose hash the chain keeps, and then out of the database.
+"""Archiving: the operations of a wholly sealed partition into a file whose hash the chain keeps.
 
-`make` writes the file, makes every leaf from it again, and seals its hash in each book with operations in it. Only `detach`
-takes them out of the ledger's tables, and only when that hash is published; the rows lie in a table of their own then.
+`make` writes the file, makes every leaf from it again, and seals its hash in each book with operations in it. The rows stay;
+ledger.sealing.detaching takes them out of the ledger's tables.
 """
 
 import os
@@ -9,9 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import psycopg
 from django.db import connection
 
 from accounts.models import Book
@@ -32,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 
 class ArchiveRefused(Exception):  # noqa: N818 - a guard that holds, not a defect
-    """The partition cannot be archived or detached; the message says why."""
+    """The partition cannot be archived, detached, attached or dropped; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,9 @@ class Held:
 
 
 def partition_named(name: str) -> Partition:
-    """Return an attached partition of operations. Raises ArchiveRefused."""
+    """Return an attached partition of operations that is not a reduced one. Raises ArchiveRefused."""
     for partition in archives.partitions():
-        if partition.name == name:
+        if partition.name == name and not partition.reduced:
             return partition
     raise ArchiveRefused(f"{name} is no attached partition of operations: manage.py archive lists them.")
 
@@ -70,7 +68,7 @@ def make(*, partition: Partition, folder: Path, progress: Progress) -> Path:
     total = 2 * sum(each.operations for each in books)
     if not path.exists():
         _write(partition, path, books, lambda done: progress(done, total))
-    _check_against_chain(partition, path, books, lambda done: progress(total // 2 + done, total))
+    check_against_chain(partition, path, books, lambda done: progress(total // 2 + done, total))
     sha256 = archive_file.sha256_of(path)
     for each in books:
         _seal(partition, path.name, sha256, each)
@@ -95,7 +93,9 @@ def _write(partition: Partition, path: Path, books: Sequence[Held], progress: Ca
         writer = archive_file.Writer(partial)
         for start in range(partition.from_id, partition.to_id, ARCHIVE_PART_IDS):
             end = min(start + ARCHIVE_PART_IDS, partition.to_id)
-            operations, entries = _copy(_OPERATIONS, ids, start, end), _copy(_ENTRIES, ids, start, end)
+            operations, entries = (
+                archives.as_csv(statement=each, books=ids, from_id=start, to_id=end) for each in (_OPERATIONS, _ENTRIES)
+            )
             writer.add(first_id=start + 1, operations=operations, entries=entries)
             progress(writer.operations)
         writer.finish(partition=partition.name, from_id=partition.from_id, to_id=partition.to_id)
@@ -106,20 +106,7 @@ def _write(partition: Partition, path: Path, books: Sequence[Held], progress: Ca
         partial.unlink(missing_ok=True)
 
 
-def _copy(statement: str, books: list[int], start: int, end: int) -> bytes:
-    """Return rows as CSV with its header line."""
-    connection.ensure_connection()
-    raw: psycopg.Connection[Any] = connection.connection
-    statement = f"COPY ({statement}) TO STDOUT WITH (FORMAT csv, HEADER, ENCODING 'UTF8')"
-    with (
-        connection.wrap_database_errors,
-        psycopg.Cursor(raw) as cursor,
-        cursor.copy(statement, (books, start, end)) as copy,
-    ):
-        return b"".join(bytes(piece) for piece in copy)
-
-
-def _check_against_chain(
+def check_against_chain(
     partition: Partition, path: Path, books: Sequence[Held], progress: Callable[[int], None]
 ) -> None:
     """Make every leaf from the file alone; each must be one that was sealed, and none may be missing."""

@@ -12,8 +12,7 @@ from accounts.models import Book
 from ledger.limits import COSIGNED_HEADS_LOOKED_AT
 from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealQuarantine
 from ledger.sealing import chain, notes, signing, tree
-from ledger.sealing.archives import Shelf, archived_leaf
-from ledger.sealing.contents import leaf_of
+from ledger.sealing.archives import Shelf, archived, leaf_anywhere
 from ledger.sealing.receipts import Receipt
 from ledger.sealing.tree import EMPTY_ROOT
 from metrics.repository import observed
@@ -58,7 +57,7 @@ class Evidence:
 @observed(repository="seals")
 def position(*, book: Book, operation_id: int) -> Position:
     """Tell where an operation of the book stands in its chain. Raises ArchiveMissing and ArchiveDamaged."""
-    leaf = leaf_of(book=book, operation_id=operation_id) or _archived(book, operation_id)
+    leaf = leaf_anywhere(book=book, operation_id=operation_id)
     hashed = EMPTY_ROOT if leaf is None else tree.leaf_hash(leaf)  # no leaf has the hash of nothing
     place = chain.place_of_operation(book_id=book.id, operation_id=operation_id, leaf_hash=hashed)
     if place is None:
@@ -71,13 +70,13 @@ def position(*, book: Book, operation_id: int) -> Position:
 
 @observed(repository="seals")
 def is_archived(*, book: Book, operation_id: int) -> bool:
-    """Whether an operation that is not in the tables lies in an archive. Raises ArchiveMissing and ArchiveDamaged."""
-    return _archived(book, operation_id) is not None
+    """Whether an operation that is not in the tables, not even reduced, lies in an archive.
 
-
-def _archived(book: Book, operation_id: int) -> bytes | None:
-    shelf = Shelf(book)
-    return archived_leaf(shelf=shelf, operation_id=operation_id) if shelf.holds(operation_id) else None
+    Raises ArchiveMissing and ArchiveDamaged.
+    """
+    if any(each.reduced for each in Shelf(book, only=operation_id).shelved):
+        return False
+    return archived(book=book, operation_id=operation_id) is not None
 
 
 @observed(repository="seals")

@@ -22,7 +22,7 @@ def partitions(connection: psycopg.Connection, parent: str) -> list[str]:
 
 
 def add(connection: psycopg.Connection, ahead: int, rows: int) -> int:
-    added = connection.execute("SELECT ledger_add_partitions_v1(%s, %s)", (ahead, rows)).fetchone()
+    added = connection.execute("SELECT ledger_add_partitions_v2(%s, %s)", (ahead, rows)).fetchone()
     assert added is not None
     return int(added[0])
 

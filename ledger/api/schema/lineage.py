@@ -98,7 +98,7 @@ read_lineage = extend_schema(
     parameters=[OPERATION],
     responses={
         200: OpenApiResponse(LineageSerializer, description="The lineage."),
-        **problems({404: ["operation_unknown"]}),
+        **problems({404: ["operation_unknown"], 503: ["archive_unavailable"]}),
     },
     examples=[OpenApiExample("Lineage", value=_LINEAGE, response_only=True, status_codes=["200"])],
 )
@@ -116,7 +116,7 @@ read_entry = extend_schema(
     ],
     responses={
         200: OpenApiResponse(EntryWithLineageSerializer, description="The entry."),
-        **problems({404: ["entry_unknown"]}),
+        **problems({404: ["entry_unknown"], 503: ["archive_unavailable"]}),
     },
     examples=[
         OpenApiExample(

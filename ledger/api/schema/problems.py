@@ -45,7 +45,8 @@ _SENTENCES = {
     415: "The body is not application/json.",
     422: "Well-formed, but refused; nothing was changed.",
     429: "The client made too many requests; Retry-After says after how many seconds to go on.",
-    503: "The storage does not answer. Send the same request again, with the same key.",
+    503: "The storage does not answer. Send the same request again, with the same key. `archive_unavailable`: this"
+    " lies in an archive that cannot be read at present; Retry-After says when to ask again.",
 }
 
 

@@ -131,7 +131,7 @@ read_receipt = extend_schema(
     parameters=[OPERATION],
     responses={
         200: OpenApiResponse(ReceiptSerializer, description="The receipt, or that it is not there yet."),
-        **problems({404: ["operation_unknown"]}),
+        **problems({404: ["operation_unknown"], 503: ["archive_unavailable"]}),
     },
     examples=[OpenApiExample("Receipt", value=_RECEIPT, response_only=True, status_codes=["200"])],
 )

@@ -9,6 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import Book
 from accounts.queries import book_id_of
 from ledger.queries import operations_by_id
+from ledger.sealing import archives
+from ledger.sealing.archive_file import ArchiveDamaged
+from ledger.sealing.archives import ArchiveMissing
 from security.signed_bodies import kept_body
 
 
@@ -31,6 +34,10 @@ class Command(BaseCommand):
             raise CommandError(f"There is no book {book}.") from error
         if found is None:
             raise CommandError(f"There is no operation {operation} in this book.")
+        try:
+            found = archives.whole(operation=found)
+        except (ArchiveMissing, ArchiveDamaged) as error:
+            raise CommandError(str(error)) from error
         evidence = {} if found.signature is None else msgspec.json.decode(found.signature)
         body = kept_body(digest=evidence["batch"]) if "batch" in evidence else None
         if body is None:

@@ -14,7 +14,11 @@ relation AS (
   SELECT c.oid, c.relname, g.operations FROM guarded g JOIN pg_catalog.pg_class c ON c.oid = to_regclass('public.' || g.name)
   UNION ALL
   SELECT c.oid, c.relname, g.operations FROM guarded g
-  JOIN pg_catalog.pg_inherits i ON i.inhparent = to_regclass('public.' || g.name) JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid)
+  JOIN pg_catalog.pg_inherits i ON i.inhparent = to_regclass('public.' || g.name) JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+  UNION ALL -- what was detached and not dropped yet
+  SELECT c.oid, c.relname, g.operations FROM guarded g
+  JOIN pg_catalog.pg_class c ON g.name = 'ledger_operation' AND c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
+       AND c.relname ~ '^ledger_operation_[pr]\d+$')
 SELECT r.relname, 'It does not refuse ' || upper(operation.name) || '.'
 FROM relation r CROSS JOIN LATERAL unnest(r.operations) operation(name)
 WHERE NOT EXISTS (

@@ -4,110 +4,35 @@ Each test works in a copy of one ledger whose partitions hold ten ids each; the 
 """
 
 import json
-import os
-import shutil
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import override_settings
 
-from accounts.models import Book
 from ledger.models import SealBlock
 from ledger.sealing import archive_file, archives, signing, verify_receipt
 from ledger.sealing.archive_file import Archive
 from ledger.sealing.verification import Mode, verify
-from tests import servers
 from tests.api.calls import Api, refusal
 from tests.ledger.page import Page
-from tests.ledger.sealing.scene import copied, draw_ids_of_its_own, lifted, superuser, working_in
+from tests.ledger.sealing.small_ledger import FIRST, Ledger, copy_of, rewrite, staged
 from tests.security.actors import new_actor
 
 COLUMNS = "book_id, operation_id, account_id, amount, effective_at"
-FIRST = "ledger_operation_p00001"
-
-
-@dataclass
-class Ledger:
-    """A copy of the ledger: two books whose operations lie side by side in small partitions."""
-
-    name: str
-    page: Page
-    other: Page
-    folder: Path
-
-    @property
-    def book(self) -> Book:
-        return Book.objects.get(id=self.page.book_id)
-
-    def archive(self, folder: Path | None = None) -> Path:
-        folder = folder or self.folder / "archives"
-        folder.mkdir(exist_ok=True)
-        call_command("archive", FIRST, to=folder)
-        return folder / f"{FIRST}.zip"
-
-    def cut_off(self) -> None:
-        """Detach the first partition, as somebody with the owner's rights does."""
-        with superuser(self.name) as server:
-            server.execute(f"ALTER TABLE ledger_operation DETACH PARTITION {FIRST}")
-
-    def check(self, mode: Mode = Mode.FULL, **options: Any) -> list[str]:
-        report = verify(mode=mode, books=[self.book], archives=[self.folder / "archives"], **options)
-        return [finding.code.value for finding in report.findings.found]
-
-    def attack(self, statement: str, *parameters: object) -> None:
-        with superuser(self.name) as attacker, lifted(attacker):
-            assert attacker.execute(statement, parameters).rowcount > 0
 
 
 @pytest.fixture(scope="module")
 def original() -> Iterator[tuple[str, Page, Page]]:
-    with servers.scratch_database(Path(os.environ[servers.STATE_VARIABLE])) as database:
-        name = database.superuser_url.rpartition("/")[2].partition("?")[0]
-        draw_ids_of_its_own(name)
-        with psycopg.connect(database.owner_url, autocommit=True) as owner:
-            for parent in ("ledger_operation", "ledger_entry"):
-                for number in (1, 2):
-                    owner.execute(f"DROP TABLE {parent}_p0000{number}")
-            owner.execute("SELECT ledger_add_partitions_v1(10, 10)")
-        with override_settings(SEAL_DIRECTORIES=[]), working_in(name):
-            page, other = Page.open_new("anna EUR floor 0.00", "bank EUR"), Page.open_new("ben EUR", "bank EUR")
-            write(page, other)
-        yield name, page, other
-
-
-def write(page: Page, other: Page) -> None:
-    """Twelve operations: ten in the first partition, two behind it; the blocks do not end where the partition does."""
-    said = {"description": 'a "nasty", text\n\u2028 of Zoë', "metadata": {"order": "17"}}
-    page.write(("1", "bank -50.00, anna 50.00", "accepted", said), ("2", "anna -99.00", "below_floor"))
-    other.write(("1", "bank -5.00, ben 5.00", "accepted"), ("2", "ben -1.00, bank 1.00", "accepted"))
-    seal(page, other)
-    page.write(("3", "anna -20.00, bank 20.00", "accepted"), ("4", "reverse 3", "accepted"))
-    page.write(("5", "anna -1.00, bank 1.00", "accepted"), ("6", "anna -2.00, bank 2.00", "accepted"))
-    other.write(("3", "bank -7.00, ben 7.00", "accepted"))
-    page.write(("7", "anna -3.00, bank 3.00", "accepted"))
-    page.write(("8", "anna -4.00, bank 4.00", "accepted"), ("9", "anna -5.00, bank 5.00", "accepted"))
-    seal(page, other)
-    page.aggregate()
-    other.aggregate()
-
-
-def seal(*pages: Page) -> None:
-    for page in pages:
-        page.seal()
+    with staged() as ledger:
+        yield ledger
 
 
 @pytest.fixture
 def ledger(original: tuple[str, Page, Page], tmp_path: Path) -> Iterator[Ledger]:
-    name, page, other = original
-    directories = {"SEAL_DIRECTORIES": [tmp_path / "heads"], "ARCHIVE_DIRECTORIES": [tmp_path / "archives"]}
-    with copied(name) as copy, working_in(copy), override_settings(**directories):
-        yield Ledger(copy, page, other, tmp_path)
+    with copy_of(original, tmp_path) as ledger:
+        yield ledger
 
 
 def test_it_writes_a_file_that_anybody_can_read(ledger: Ledger) -> None:
@@ -194,7 +119,7 @@ def test_without_the_file_the_rows_are_removed_rows(ledger: Ledger, monkeypatch:
     """The control: the same ledger, and nobody remembers that there is an archive."""
     ledger.archive()
     ledger.cut_off()
-    monkeypatch.setattr(archives, "_detached", lambda _book_id: [])
+    monkeypatch.setattr(archives, "_detached", lambda _book_id, _only: [])
 
     assert {"row_removed", "entry_stray", "key_fault"} <= set(ledger.check())
 
@@ -269,15 +194,6 @@ def test_what_stays_in_the_tables_is_held_against_the_file(ledger: Ledger, state
     assert codes <= set(ledger.check())
 
 
-def rewrite(path: Path, change: Any) -> None:
-    """Write a ZIP anew with other content."""
-    kept = path.with_suffix(".kept")
-    shutil.move(path, kept)
-    with zipfile.ZipFile(kept) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            new.writestr(name, change(old.read(name)))
-
-
 def test_a_receipt_is_made_from_the_file_and_a_stranger_checks_it(ledger: Ledger) -> None:
     path = ledger.archive()
     ledger.cut_off()
@@ -293,4 +209,4 @@ def test_a_receipt_is_made_from_the_file_and_a_stranger_checks_it(ledger: Ledger
     assert balances == (3500, 3500), "entries stay: balances need no file"
     assert refusal(api.get("/operations/3/receipt")) == (404, "operation_unknown"), "it is of the other book"
     path.unlink()
-    assert refusal(api.get("/operations/1/receipt")) == (503, "storage_unavailable")
+    assert refusal(api.get("/operations/1/receipt")) == (503, "archive_unavailable")
