@@ -142,6 +142,8 @@ ARCHIVE_PART_IDS = 5_000
 # What a reader takes of one file within an archive: a part's operations with the longest messages, in hexadecimal.
 ARCHIVE_PART_BYTES_MAX = 1 << 30
 ARCHIVE_MANIFEST_BYTES_MAX = 100_000
+# How many archives a process keeps open: opening a full one takes 30 ms, and its directory some megabytes.
+ARCHIVES_OPEN_MAX = 8
 # The seal of an archive is tried again while another sealer is at work on the book.
 ARCHIVE_SEAL_TRIES_MAX = 100
 # Detaching takes a lock that postings wait for; each try gives it up after a fifth of a second (sql/reduced_partition_v1.sql)

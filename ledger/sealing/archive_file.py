@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 from ledger.limits import ARCHIVE_MANIFEST_BYTES_MAX, ARCHIVE_PART_BYTES_MAX
@@ -116,6 +117,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         """Open it. Raises ArchiveDamaged, also where it cannot be read."""
+        self._lock = Lock()  # a ZIP that several threads read counts its readers without one
         with _damage(path):
             self._zip = zipfile.ZipFile(path)
             document = json.loads(self._read(_MANIFEST, ARCHIVE_MANIFEST_BYTES_MAX))
@@ -185,7 +187,8 @@ class Archive:
     def _read(self, name: str, bytes_max: int) -> bytes:
         if self._zip.getinfo(name).file_size > bytes_max:
             raise ArchiveDamaged(f"{name} is longer than it can be.")
-        return self._zip.read(name)
+        with self._lock:
+            return self._zip.read(name)
 
 
 def table(raw: bytes) -> Iterator[dict[str, Any]]:

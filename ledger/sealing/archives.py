@@ -7,6 +7,7 @@ place (sql/reduced_partition_v1.sql): only lineage, receipts and verification ne
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.db import connection
 
 from accounts.models import Book
 from appendonly.sqlfiles import read_sql
+from ledger.limits import ARCHIVES_OPEN_MAX
 from ledger.models import Operation, SealArchive, SealQuarantine
 from ledger.sealing import chain, contents, mac, tree
 from ledger.sealing.archive_file import Archive, ArchiveDamaged, ArchivedOperation, Manifest
@@ -132,9 +134,8 @@ class Shelf:
                 continue
             found = True
             try:
-                with Archive(path) as archive:
-                    reason = mismatch(archive.manifest, place.from_id, place.to_id)
-            except ArchiveDamaged as error:
+                reason = mismatch(_kept_open(path).manifest, place.from_id, place.to_id)
+            except (ArchiveDamaged, OSError) as error:
                 fault = str(error)
                 continue
             if reason is None:
@@ -150,8 +151,13 @@ def archived(*, book: Book, operation_id: int) -> ArchivedOperation | None:
     It is believed only if the leaf that the file makes of it is one of the chain, or if it was quarantined, and is no leaf.
     Raises ArchiveMissing and ArchiveDamaged.
     """
-    for shelved in (shelf := Shelf(book, only=operation_id)).shelved:
-        found = shelf.archive(shelved).operation(operation_id)
+    for shelved in Shelf(book, only=operation_id).shelved:
+        if shelved.path is None:
+            raise ArchiveMissing(shelved.fault)
+        try:
+            found = _kept_open(shelved.path).operation(operation_id)
+        except OSError as error:  # it went away since it was found
+            raise ArchiveMissing(f"{shelved.path} cannot be read: {error}") from error
         if found is None or found[0].book_id != book.id:
             continue
         operation, entries = found
@@ -209,6 +215,20 @@ def _detached(book_id: int, only: int | None) -> list[Shelved]:
         if cover is None or cover.reduced:
             shelved.append(Shelved(start, end, tuple(hashes), None if cover is None else cover.name))
     return shelved
+
+
+def _kept_open(path: Path) -> Archive:
+    """Return an archive that stays open for as long as it is the same file: its directory may list thousands of parts.
+
+    Raises ArchiveDamaged and OSError.
+    """
+    state = path.stat()
+    return _open(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=ARCHIVES_OPEN_MAX)
+def _open(path: Path, _changed_at_ns: int, _bytes: int) -> Archive:
+    return Archive(path)
 
 
 def mismatch(told: Manifest, from_id: int, to_id: int) -> str | None:

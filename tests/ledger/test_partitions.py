@@ -57,6 +57,18 @@ def test_it_adds_nothing_where_nothing_is_missing(owner: psycopg.Connection) -> 
 
 
 @pytest.mark.usefixtures("small")
+def test_a_name_is_given_once_whatever_is_attached(owner: psycopg.Connection) -> None:
+    owner.execute("ALTER TABLE ledger_operation DETACH PARTITION ledger_operation_p00001")
+    owner.execute("ALTER TABLE ledger_entry DETACH PARTITION ledger_entry_p00001")
+    owner.execute("DROP TABLE ledger_entry_p00001")
+
+    assert add(owner, 3, 10) == 2
+
+    assert partitions(owner, "ledger_operation") == ["ledger_operation_p00002", "ledger_operation_p00003"]
+    assert partitions(owner, "ledger_entry") == ["ledger_entry_p00002", "ledger_entry_p00003"]
+
+
+@pytest.mark.usefixtures("small")
 def test_it_keeps_partitions_ahead_of_the_newest_id(scratch: Database, owner: psycopg.Connection) -> None:
     book = open_book(scratch.owner_url, "anna EUR", "bank EUR")
     anna, bank = book.accounts.values()
