@@ -56,7 +56,7 @@ def detach(*, name: str, progress: Progress) -> str:
     path = _sealed_file(partition, books)
     _refuse_unless_published(partition, books)
     total = sum(each.operations for each in books)
-    with _unhurried(), _opened(path) as archive:
+    with _alone(), _opened(path) as archive:
         (reduced, newest) = _ask(_OPEN, (_number(name), partition.from_id, partition.to_id))[0]
         reduction.fill(table=reduced, archive=archive, above=newest, progress=lambda done: progress(done, total))
         _run(sql.SQL("VACUUM (FREEZE, ANALYZE) public.{}").format(sql.Identifier(reduced)))
@@ -70,7 +70,7 @@ def attach(*, name: str) -> None:
     """Undo a detaching: the table takes its place again, and the reduced operations go. Raises ArchiveRefused."""
     _refuse_unless_owner()
     partition, reduced = _detached_named(name)
-    with _unhurried():
+    with _alone():
         _refuse_unless_same(name, reduced)
         _ask(_BOUND, (name, partition.from_id, partition.to_id))
         _exchange(out=reduced, into=name, partition=partition)
@@ -85,7 +85,7 @@ def drop(*, name: str, progress: Progress) -> Path:
     books = archiving.held(partition)
     path = _sealed_file(partition, books)
     total = sum(each.operations for each in books)
-    with _unhurried(), _opened(path) as archive:
+    with _alone(), _opened(path) as archive:
         archiving.check_against_chain(partition, path, books, lambda done: progress(done, total))
         bounds = {"from_id": partition.from_id, "to_id": partition.to_id}
         for each in books:
@@ -174,13 +174,15 @@ def _opened(path: Path) -> Iterator[Archive]:
 
 
 @contextmanager
-def _unhurried() -> Iterator[None]:
-    """Lift the limit of statements for a while: those that read a partition take long, and nobody waits for them."""
+def _alone() -> Iterator[None]:
+    """Keep a second command away, and lift the limit of statements: those that read a partition take long, and nobody waits."""
+    if not _ask("SELECT pg_try_advisory_lock(1, 3)", ())[0][0]:
+        raise ArchiveRefused("Another command is detaching, attaching or dropping at this moment.")
     _run("SET statement_timeout = 0")
     try:
         yield
     finally:
-        _run("RESET statement_timeout")
+        _run("RESET statement_timeout; SELECT pg_advisory_unlock(1, 3)")
 
 
 def _run(statement: Any) -> None:

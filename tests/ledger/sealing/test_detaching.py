@@ -254,6 +254,18 @@ def test_it_gives_up_where_a_session_holds_on(ledger: Ledger, monkeypatch: pytes
     assert Operation.objects.get(id=1).is_reduced
 
 
+def test_one_command_is_at_work_at_a_time(ledger: Ledger) -> None:
+    ledger.archive()
+
+    with superuser(ledger.name) as another:
+        another.execute("SELECT pg_advisory_lock(1, 3)")
+        with pytest.raises(CommandError, match="Another command is detaching, attaching or dropping at this moment"):
+            ledger.command("--detach")
+
+    ledger.command("--detach")
+    assert Operation.objects.get(id=1).is_reduced
+
+
 def test_it_can_be_attached_again(ledger: Ledger) -> None:
     ledger.detach()
 
