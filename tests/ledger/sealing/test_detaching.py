@@ -84,9 +84,9 @@ def test_a_partition_that_is_exchanged_meanwhile_is_read_again(ledger: Ledger, m
     before: list[bool] = []
 
     def late(shelf: archives.Shelf, *arguments: object, **more: object) -> None:
-        """Once it remembers how it was before: nothing archived."""
+        """At first, for the whole book and for its blocks, it remembers how it was before: nothing archived."""
         found(shelf, *arguments, **more)  # type: ignore[arg-type]
-        if not before:
+        if len(before) < 2:
             before.append(True)
             shelf.shelved = []
 
@@ -96,7 +96,7 @@ def test_a_partition_that_is_exchanged_meanwhile_is_read_again(ledger: Ledger, m
 
     assert path.exists()
     assert ledger.check() == []
-    assert before == [True]
+    assert len(before) == 2
 
 
 def test_the_tables_are_guarded(ledger: Ledger) -> None:
