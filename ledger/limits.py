@@ -166,8 +166,8 @@ SPAN_BLOCKS_MAX = 500
 RECENT_BLOCKS = 1_000
 # Scrubs a day, each of which reads the next part of everything; beat runs one every ten minutes.
 SCRUB_RUNS_PER_DAY = 140
-# Stray entries are looked for in steps: a statement of about a second.
-STRAY_STEP_IDS = 500_000
+# Stray entries are looked for in steps: some hundredths of a second each, with the operations of a step in memory.
+STRAY_STEP_IDS = 50_000
 # One check tells the first so many things that are wrong, a report so many in all; the count goes on.
 FINDINGS_OF_A_CHECK_MAX = 100
 FINDINGS_TOLD_MAX = 1_000

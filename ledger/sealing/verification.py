@@ -120,7 +120,8 @@ def verify(
 
     `archives` are folders with archives, beside those of the settings.
 
-    Every process beside the first reads and hashes on its own; a task has one. Raises Django's database errors.
+    With more than one process that many share the work, each with a connection of its own; a task has one. Raises Django's
+    database errors.
     """
     run = run or uuid.uuid4()
     report = Report(str(run), mode.value, datetime.now(UTC), Findings(FINDINGS_TOLD_MAX))
@@ -132,10 +133,10 @@ def verify(
         total = sum(part.operations for part in parts)
         runs.note(run=run, mode=mode.value, state="running", total=total)
         told = _told(run, mode, total, progress)
-        with without_collector():
+        with without_collector(), _workers(processes) as workers:
             for each in parts:
                 verify_book = partial(
-                    _verify_book, each=each, mode=mode, outside=outside, folders=folders, processes=processes, told=told
+                    _verify_book, each=each, mode=mode, outside=outside, folders=folders, workers=workers, told=told
                 )
                 report = _verify_steadily(report, verify_book)
         report.findings.add(*check_guards())
@@ -202,10 +203,13 @@ def _verify_book(
     mode: Mode,
     outside: Sequence[str],
     folders: Sequence[Path],
-    processes: int,
+    workers: ProcessPoolExecutor | None,
     told: Callable[[int], None],
 ) -> None:
     book, result = each.book, BookResult(each.book.name)
+    # What takes long and cannot be cut is begun first; what it finds is told in the same order as ever.
+    chained = _begun(workers, _chain_of, book.id, book.name, each.first, each.last)
+    recorded = None if mode is Mode.RECENT else _begun(workers, _records_of, book.id, book.name, folders)
     known, wrong = acknowledgements.settled(book=book)
     take = partial(_take, report, known)
     take(wrong)
@@ -213,7 +217,7 @@ def _verify_book(
     take(check_archives(book=book, shelf=shelf, thoroughly=mode is Mode.FULL))
     result.archives = len(shelf.shelved)
     parts = spans(book_id=book.id, first=each.first, last=each.last)
-    for checked in _check_all(book, parts, folders, processes):
+    for checked in _check_all(book, parts, folders, workers):
         take(checked.findings)
         result.blocks += checked.blocks
         result.operations += checked.operations
@@ -222,14 +226,14 @@ def _verify_book(
     ends = SealBlock.objects.filter(book_id=book.id, number__in=[each.first, each.last]).values_list("from_id", "to_id")
     if ends:
         take(check_reduced(book=book, shelf=shelf, from_id=min(ends)[0], to_id=max(ends)[1]))
-    take(check_chain(book=book, first=each.first, last=each.last))
+    take(chained())
     sizes = SealBlock.objects.filter(book_id=book.id, number__in=[each.first, each.last]).values_list("size", flat=True)
     take(check_heads(book=book, first_size=min(sizes, default=0), last_size=max(sizes, default=0)))
     rows = OUTSIDE_NOTES_FULL_MAX if mode is Mode.FULL else OUTSIDE_NOTES_MAX
     notes = outside_notes(book=book, rows=rows, files=outside)
     take(check_outside(book=book, notes=notes))
-    if mode is not Mode.RECENT:
-        take(check_records(book=book, shelf=shelf))
+    if recorded is not None:
+        take(recorded())
     result.size = chain.head(book_id=book.id).size
     result.outside = len(notes)
     report.outside += len(notes)
@@ -237,15 +241,57 @@ def _verify_book(
     report.books.append(result)
 
 
-def _check_all(book: Book, parts: Iterator[Span], folders: Sequence[Path], processes: int) -> Iterator[Checked]:
+@contextmanager
+def _workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+    """So many processes to share the work; None where this one does all."""
     if processes <= 1:
+        yield None
+        return
+    # A fork has everything imported, which takes longer than verifying a hundred thousand operations; it is safe only while
+    # no other thread can hold a lock.
+    method, initializer = ("fork", _leave_connection) if _is_alone() else ("spawn", django.setup)
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=initializer) as workers:
+        yield workers
+
+
+def _is_alone() -> bool:
+    """Whether this process has one thread; where that cannot be told, it is taken to have more."""
+    threads = Path("/proc/self/task")
+    return threads.is_dir() and len(list(threads.iterdir())) == 1
+
+
+def _leave_connection() -> None:
+    """Leave the connection to the process that this one was forked from: psycopg closes it nowhere else."""
+    connection.connection = None
+
+
+def _begun(
+    workers: ProcessPoolExecutor | None, check: Callable[..., list[Finding]], *arguments: Any
+) -> Callable[[], list[Finding]]:
+    """Begin a check elsewhere where there are workers, else when its result is asked for."""
+    return partial(check, *arguments) if workers is None else workers.submit(check, *arguments).result
+
+
+def _chain_of(book_id: int, name: str, first: int, last: int) -> list[Finding]:
+    return list(check_chain(book=Book(id=book_id, name=name), first=first, last=last))
+
+
+def _records_of(book_id: int, name: str, folders: Sequence[Path]) -> list[Finding]:
+    book = Book(id=book_id, name=name)
+    with _unhurried():
+        return list(check_records(book=book, shelf=Shelf(book, folders)))
+
+
+def _check_all(
+    book: Book, parts: Iterator[Span], folders: Sequence[Path], workers: ProcessPoolExecutor | None
+) -> Iterator[Checked]:
+    if workers is None:
         accounts, shelf = Accounts(book.id), Shelf(book, folders)
         for span in parts:
             yield check_span(book=book, span=span, accounts=accounts, shelf=shelf)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=django.setup) as pool:
-        yield from pool.map(_check_elsewhere, ((book.id, book.name, folders, span) for span in parts))
+    else:
+        yield from workers.map(_check_elsewhere, ((book.id, book.name, folders, span) for span in parts))
 
 
 _elsewhere: dict[int, tuple[Accounts, Shelf]] = {}

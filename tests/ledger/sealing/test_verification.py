@@ -88,8 +88,12 @@ def test_it_says_that_it_is_a_self_check_where_nothing_lies_outside(page: Page, 
         assert check(page).document["self_check_only"]
 
 
-def test_several_processes_find_the_same(page: Page, superuser_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_alone", [True, False])  # with one thread a process forks, with more it starts others anew
+def test_several_processes_find_the_same(
+    page: Page, superuser_url: str, monkeypatch: pytest.MonkeyPatch, is_alone: bool
+) -> None:
     monkeypatch.setattr(block_check, "SPAN_OPERATIONS_MAX", 2)
+    monkeypatch.setattr(verification, "_is_alone", lambda: is_alone)
     operation = page.operation_id("in 2")
     tamper(
         superuser_url, f"UPDATE ledger_entry SET amount = amount + 1 WHERE operation_id = {operation} AND amount > 0"
@@ -98,6 +102,7 @@ def test_several_processes_find_the_same(page: Page, superuser_url: str, monkeyp
     report = check(page, processes=2)
 
     assert (Code.ROW_CHANGED, 3, operation) in found(report)
+    assert Code.AGGREGATE_DIFFERS in {code for code, _, _ in found(report)}
     assert report.books[0].operations == 9
 
 
@@ -181,6 +186,25 @@ def test_it_finds_a_head_that_our_keys_have_not_signed(page: Page, superuser_url
 def test_it_finds_an_operation_that_lost_its_key(page: Page, superuser_url: str) -> None:
     operation = page.operation_id("in 3")
     tamper(superuser_url, f"DELETE FROM ledger_operation_key WHERE operation_id = {operation}")
+
+    assert found(check(page)) == [(Code.KEY_FAULT, None, operation)]
+
+
+def test_it_finds_a_reversal_that_lost_the_key_which_makes_it_happen_once(page: Page, superuser_url: str) -> None:
+    undo = page.operation_id("undo")
+    tamper(superuser_url, f"DELETE FROM ledger_operation_key WHERE operation_id = {undo} AND source_id = 0")
+
+    assert found(check(page)) == [(Code.KEY_FAULT, None, undo)]
+
+
+def test_it_finds_a_key_that_names_an_operation_which_is_not_its_own(
+    page: Page, owner_connection: psycopg.Connection[Any]
+) -> None:
+    operation = page.operation_id("in 3")
+    owner_connection.execute(
+        "INSERT INTO ledger_operation_key (book_id, source_id, key, operation_id) VALUES (%s, %s, 'never sent', %s)",
+        (page.book_id, page.source_id, operation),
+    )
 
     assert found(check(page)) == [(Code.KEY_FAULT, None, operation)]
 
