@@ -6,11 +6,15 @@ disagree. The texts of leaves are made by SQL (sql/read/leaf_parts.sql), the res
 
 import gc
 import hashlib
-from collections import defaultdict
+import sys
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -24,6 +28,8 @@ from metrics.repository import observed
 
 NO_CODE, UNKNOWN_KEY, BAD_CODE, UNREADABLE = "no_code", "unknown_key", "bad_code", "unreadable"
 
+# What an amount of PostgreSQL can be beside a number.
+_NO_NUMBER = "NaN"
 _OPERATIONS = read_sql("ledger/sql/read/leaf_parts.sql")
 _ENTRIES = read_sql("ledger/sql/read/entries_in_ranges.sql")
 _ACCOUNTS = """
@@ -33,8 +39,6 @@ _ACCOUNTS = """
 
 # One operation of a range: id, the two texts of its leaf, what its code covers, code, key name, first and last entry.
 Row = tuple[int, bytes | None, bytes | None, bytes, bytes | None, str | None, int | None, int | None]
-# The texts of one entry: as the leaf and as the code have it; then its account and its amount.
-_EntryTexts = tuple[str, str, int, str]
 
 
 @dataclass
@@ -59,6 +63,21 @@ class Accounts:
             self.exponents.setdefault("?", 0)
 
 
+class Entries(NamedTuple):
+    """Entries as columns, by operation and then by id; `codes` are `account:amount`."""
+
+    operations: Sequence[int] = ()
+    ids: Sequence[int] = ()
+    accounts: Sequence[int] = ()
+    amounts: Sequence[str] = ()
+    codes: Sequence[str] = ()
+
+    def places(self) -> dict[int, slice]:
+        """Return where those of each operation lie."""
+        ends = accumulate((counts := Counter(self.operations)).values())
+        return {operation: slice(end - counts[operation], end) for operation, end in zip(counts, ends, strict=True)}
+
+
 @dataclass(frozen=True)
 class Rows:
     """What was read of a range, up to `to_id`; `more` tells whether the range goes on behind it."""
@@ -66,7 +85,7 @@ class Rows:
     to_id: int
     more: bool
     operations: Sequence[Row]
-    entries: Sequence[tuple[int, int, int, str]]
+    entries: Entries
 
 
 @dataclass(frozen=True)
@@ -110,49 +129,50 @@ def read_ahead(*, book: Book, from_id: int, to_id: int, rows: int) -> Iterator[R
 
 def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = frozenset()) -> Contents:
     """Return what rows contain; `excluded` operations are no leaves and count in no total, but their codes are judged."""
-    accounts.learn({entry[2] for entry in rows.entries})
-    texts = accounts.texts
-    by_operation: defaultdict[int, list[_EntryTexts]] = defaultdict(list)
-    for operation_id, entry_id, account_id, amount in rows.entries:
-        account = texts[account_id]
-        by_operation[operation_id].append(
-            (f'{account.before}{amount}","id":"{entry_id}{account.after}', f"{account_id}:{amount}", account_id, amount)
-        )
-    keys = mac.keys()
-    sha256 = hashlib.sha256
+    entries, texts = rows.entries, _entry_texts(rows.entries, accounts)
+    codes, keys, sha256 = entries.codes, mac.keys(), hashlib.sha256
+    places, nothing = entries.places(), slice(0, 0)
     ids, hashes, forged = [], [], {}
-    amounts: defaultdict[str, list[str]] = defaultdict(list)
+    counted: list[slice] = []
     for operation_id, before, after, head, code, key_name, first, _ in rows.operations:
-        entries = by_operation.get(operation_id, ()) if first is not None else ()
-        if reason := _forgery(keys.get(key_name or ""), code, head, entries if first is not None else None):
+        if first is None:
+            own, covered = nothing, None
+        else:
+            own = places.get(operation_id, nothing)
+            covered = mac.ENTRIES + ";".join(codes[own]).encode()
+        if reason := _forgery(keys.get(key_name or ""), code, head, covered):
             forged[operation_id] = reason
         if before is None or after is None:
             forged[operation_id] = UNREADABLE
         if operation_id in excluded:
             continue
         ids.append(operation_id)
-        hashes.append(
-            sha256(
-                b"".join((b"\0", before or b"", ",".join([entry[0] for entry in entries]).encode(), after or b""))
-            ).digest()
-        )
-        for entry in entries:
-            amounts[texts[entry[2]].unit].append(entry[3])
-    return Contents(ids, hashes, _totals(amounts, accounts.exponents), forged)
+        hashes.append(sha256(b"".join((b"\0", before or b"", ",".join(texts[own]).encode(), after or b""))).digest())
+        counted.append(own)
+    return Contents(ids, hashes, _totals(entries, counted, accounts), forged)
 
 
-def _forgery(
-    key: mac.MacKey | None, code: bytes | None, head: bytes, entries: Sequence[_EntryTexts] | None
-) -> str | None:
+def _forgery(key: mac.MacKey | None, code: bytes | None, head: bytes, covered: bytes | None) -> str | None:
     """Why a code is not valid; None where it is. A refused operation has no entries (None), so its message is judged alone."""
     if code is None:
         return NO_CODE
     if key is None:
         return UNKNOWN_KEY
-    if entries is None:
+    if covered is None:
         return None if key.of_message(head) == code[: mac.HALF_BYTES] else BAD_CODE
-    covered = b"\x01" + ";".join([entry[1] for entry in entries]).encode()
     return None if key.of_entries(head, covered) == code[mac.HALF_BYTES :] else BAD_CODE
+
+
+def _entry_texts(entries: Entries, accounts: Accounts) -> list[str]:
+    """Return the text of each entry as its leaf has it (leaves.entry_text, written out: there are many)."""
+    met = set(entries.accounts)
+    accounts.learn(met)
+    before = {account_id: accounts.texts[account_id].before for account_id in met}
+    after = {account_id: accounts.texts[account_id].after for account_id in met}
+    return [
+        f'{before[account_id]}{amount}","id":"{entry_id}{after[account_id]}'
+        for account_id, amount, entry_id in zip(entries.accounts, entries.amounts, entries.ids, strict=True)
+    ]
 
 
 @observed(repository="seals")
@@ -164,13 +184,9 @@ def leaf_of(*, book: Book, operation_id: int) -> bytes | None:
 
 def leaves_of(rows: Rows, *, accounts: Accounts) -> dict[int, bytes]:
     """Return the leaves of operations as their rows make them now, by id, in id order."""
-    accounts.learn({entry[2] for entry in rows.entries})
-    texts: defaultdict[int, list[str]] = defaultdict(list)
-    for operation_id, entry_id, account_id, amount in rows.entries:
-        account = accounts.texts[account_id]
-        texts[operation_id].append(f'{account.before}{amount}","id":"{entry_id}{account.after}')
+    texts, places, nothing = _entry_texts(rows.entries, accounts), rows.entries.places(), slice(0, 0)
     return {
-        operation_id: (before or b"") + ",".join(texts[operation_id]).encode() + (after or b"")
+        operation_id: (before or b"") + ",".join(texts[places.get(operation_id, nothing)]).encode() + (after or b"")
         for operation_id, before, after, *_ in rows.operations
     }
 
@@ -187,13 +203,23 @@ def _read(book: Book, from_id: int, to_id: int, rows: int) -> Rows:
 @observed(repository="seals")
 def with_entries(*, book: Book, to_id: int, operations: Sequence[Row], more: bool = False) -> Rows:
     """Return operations with the entries that they say are theirs."""
-    found: list[tuple[int, int, int, str]] = []
+    entries = Entries()
     if ranges := _entry_ranges(operations):
         firsts, lasts = [first for first, _ in ranges], [last for _, last in ranges]
         with prepared() as cursor:
-            cursor.execute(_ENTRIES, (firsts, lasts, book.id), prepare=True, binary=True)
-            found = cursor.fetchall()
-    return Rows(to_id, more, operations, found)
+            found = cursor.execute(_ENTRIES, (firsts, lasts, book.id), prepare=True, binary=True).fetchone()
+        if found is not None and found[0] is not None:
+            owners, ids, accounts, amounts, codes = found
+            entries = Entries(_numbers(owners), _numbers(ids), _numbers(accounts), amounts.split(";"), codes.split(";"))
+    return Rows(to_id, more, operations, entries)
+
+
+def _numbers(column: bytes) -> Sequence[int]:
+    """Read numbers of eight bytes each, in the order of bytes that PostgreSQL sends."""
+    numbers = array("q", column)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers
 
 
 def _entry_ranges(operations: Sequence[Row]) -> list[tuple[int, int]]:
@@ -207,10 +233,19 @@ def _entry_ranges(operations: Sequence[Row]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _totals(amounts: Mapping[str, list[str]], exponents: Mapping[str, int]) -> tuple[UnitTotals, ...]:
+def _totals(entries: Entries, counted: Sequence[slice], accounts: Accounts) -> tuple[UnitTotals, ...]:
+    account_ids, amounts = entries.accounts, entries.amounts
+    if sum(own.stop - own.start for own in counted) < len(amounts):
+        account_ids = [account_id for own in counted for account_id in entries.accounts[own]]
+        amounts = [amount for own in counted for amount in entries.amounts[own]]
+    if _NO_NUMBER in amounts:  # somebody wrote it into a sealed entry, whose leaf tells
+        amounts = ["0" if amount == _NO_NUMBER else amount for amount in amounts]
+    units = {account_id: accounts.texts[account_id].unit for account_id in set(account_ids)}
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for account_id, number in zip(account_ids, map(int, amounts), strict=True):
+        found[units[account_id]].append(number)
     totals = []
-    for unit, texts in sorted(amounts.items()):
-        numbers = [int(text) for text in texts]
+    for unit, numbers in sorted(found.items()):
         increments = sum(number for number in numbers if number > 0)
-        totals.append(UnitTotals(unit, exponents[unit], len(numbers), increments, increments - sum(numbers)))
+        totals.append(UnitTotals(unit, accounts.exponents[unit], len(numbers), increments, increments - sum(numbers)))
     return tuple(totals)

@@ -22,6 +22,10 @@ def change_an_amount(copy: Copy) -> None:
     copy.attack("UPDATE ledger_entry SET amount = amount * 10 WHERE operation_id = %s", copy.operation("b1"))
 
 
+def write_no_number_as_an_amount(copy: Copy) -> None:
+    copy.attack("UPDATE ledger_entry SET amount = 'NaN' WHERE operation_id = %s AND amount > 0", copy.operation("b1"))
+
+
 def move_an_entry_to_another_account(copy: Copy) -> None:
     copy.attack(
         "UPDATE ledger_entry SET account_id = %s WHERE operation_id = %s AND amount > 0",

@@ -16,6 +16,7 @@ from tests.ledger.sealing.scene import Copy, staged
 # The attack; what the self check finds: a code, a block, an operation by its key.
 FOUND_WITHIN = [
     (attacks.change_an_amount, "row_changed 2 b1, code_invalid 2 b1, aggregate_differs"),
+    (attacks.write_no_number_as_an_amount, "row_changed 2 b1, code_invalid 2 b1, aggregate_differs"),
     (attacks.move_an_entry_to_another_account, "row_changed 2 b1, code_invalid 2 b1, aggregate_differs"),
     (attacks.change_a_message, "row_changed 2 b1, metadata_differs 2 b1"),
     (attacks.turn_a_refusal_into_another, "row_changed 2 b3"),

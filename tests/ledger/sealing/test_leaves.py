@@ -16,7 +16,7 @@ from ledger import pipeline
 from ledger.contracts import Sender
 from ledger.messages import read_operation, read_reversal
 from ledger.sealing import leaves
-from ledger.sealing.contents import leaf_of
+from ledger.sealing.contents import Entries, leaf_of
 from ledger.sealing.leaves import EPOCH, BlockHeader, Clock, SealedOperation, UnitTotals
 from tests.ledger.page import Page
 
@@ -134,6 +134,15 @@ def test_it_agrees_for_groups_refusals_and_reversals(page: Page) -> None:
     document = json.loads(produced(page, reversal) or b"")
     assert [entry["amount"] for entry in document["entries"]] == ["-100", "100"]
     assert document["reverses"] == str(group)
+
+
+def test_entries_are_found_by_operation_whatever_lies_beside_them() -> None:
+    entries = Entries([3, 5, 5, 9], [10, 8, 12, 11], [1, 1, 2, 1], ["1", "2", "3", "4"], ["1:1", "1:2", "2:3", "1:4"])
+
+    places = entries.places()
+
+    assert {operation: list(entries.ids[own]) for operation, own in places.items()} == {3: [10], 5: [8, 12], 9: [11]}
+    assert Entries().places() == {}
 
 
 def test_it_tells_nothing_personal(page: Page) -> None:
