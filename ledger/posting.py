@@ -5,7 +5,7 @@ and the caller may call again with the same keys.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -87,7 +87,7 @@ def _execute_by_keys(parameters: Sequence[Any]) -> Any:
         return execute(_POST, parameters)
 
 
-def execute(statement: str, parameters: Sequence[Any]) -> Any:
+def execute(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
     """Run one prepared statement in its own transaction, with binary parameters and result; return its one row.
 
     Raises Django's database errors, so that a broken connection is replaced before the thread's next request.
@@ -107,6 +107,20 @@ def prepared() -> Iterator[psycopg.Cursor[Any]]:
         _prepared.add(raw)
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         yield cursor
+
+
+@contextmanager
+def planned_once() -> Iterator[None]:
+    """Keep PostgreSQL from planning prepared statements anew at each call: for reads of few rows that takes longer than reading.
+
+    Only for statements that are probes of keys whatever they are given: this holds within functions that are called too.
+    """
+    with prepared() as cursor:
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET plan_cache_mode")
 
 
 def _receipts(

@@ -20,6 +20,7 @@ from django.db import connection
 
 from accounts.models import Book
 from appendonly.sqlfiles import read_sql
+from ledger.arrays import int8s
 from ledger.limits import ENTRY_GAP_IDS_MAX
 from ledger.posting import prepared
 from ledger.sealing import mac
@@ -33,8 +34,11 @@ _NO_NUMBER = "NaN"
 _OPERATIONS = read_sql("ledger/sql/read/leaf_parts.sql")
 _ENTRIES = read_sql("ledger/sql/read/entries_in_ranges.sql")
 _ACCOUNTS = """
-    SELECT a.id, a.code, u.code, u.exponent FROM public.accounts_account a JOIN public.accounts_unit u ON u.id = a.unit_id
-    WHERE a.book_id = %s AND a.id = ANY (%s)
+    SELECT a.id, a.code, u.code, u.exponent
+    FROM unnest(%b::bigint[]) w(id)
+    CROSS JOIN LATERAL (SELECT x.id, x.code, x.unit_id FROM public.accounts_account x
+                        WHERE x.book_id = %b::int AND x.id = w.id OFFSET 0) a
+    JOIN public.accounts_unit u ON u.id = a.unit_id
 """
 
 # One operation of a range: id, the two texts of its leaf, what its code covers, code, key name, first and last entry.
@@ -53,9 +57,9 @@ class Accounts:
         """Read those that are not known yet."""
         missing = ids - self.texts.keys()
         if missing:
-            with connection.cursor() as cursor:
-                cursor.execute(_ACCOUNTS, (self.book_id, list(missing)))
-                for account_id, code, unit, exponent in cursor.fetchall():
+            with prepared() as cursor:
+                found = cursor.execute(_ACCOUNTS, (int8s(list(missing)), self.book_id), prepare=True, binary=True)
+                for account_id, code, unit, exponent in found:
                     self.texts[account_id] = account_texts(code, unit)
                     self.exponents[unit] = exponent
         for unknown in ids - self.texts.keys():  # a row without its account: the leaf says so, and so it will not match

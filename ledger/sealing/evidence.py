@@ -4,18 +4,22 @@ Everything comes from stored hashes: a receipt reads its operation, its block's 
 the chain is.
 """
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from accounts.models import Book
+from appendonly.sqlfiles import read_sql
 from ledger.limits import COSIGNED_HEADS_LOOKED_AT
 from ledger.models import SealBlock, SealCheckpoint, SealCosignature, SealQuarantine
+from ledger.posting import execute, planned_once
 from ledger.sealing import chain, notes, signing, tree
 from ledger.sealing.archives import Shelf, archived, leaf_anywhere
 from ledger.sealing.receipts import Receipt
 from ledger.sealing.tree import EMPTY_ROOT
 from metrics.repository import observed
+
+_HEAD = read_sql("ledger/sql/read/covering_head.sql")
 
 
 class SealUnknown(LookupError):  # noqa: N818 - an answer, not a defect
@@ -84,27 +88,28 @@ def receipt(*, book: Book, operation_id: int) -> Evidence:
     """Return the position of an operation with its receipt under the newest signed head. Raises chain.ChainDamaged,
     and ArchiveMissing and ArchiveDamaged.
     """
+    with planned_once():
+        return _receipt(book, operation_id)
+
+
+def _receipt(book: Book, operation_id: int) -> Evidence:
     found = position(book=book, operation_id=operation_id)
     if found.leaf is None or found.index is None:
         return Evidence(found)
     head = _head_covering(book.id, found.size)
     if head is None:
         return Evidence(Position(SealState.PENDING, found.block))
-    proof = tree.inclusion_proof(found.index, head.size, chain.node_hashes(book_id=book.id))
-    return Evidence(found, Receipt(found.leaf, found.index, tuple(proof), note_text(head)), head.size)
+    size, note = head
+    proof = tree.inclusion_proof(found.index, size, chain.node_hashes(book_id=book.id))
+    return Evidence(found, Receipt(found.leaf, found.index, tuple(proof), note), size)
 
 
-def _head_covering(book_id: int, size: int) -> SealCheckpoint | None:
-    """Return the newest head that covers so many leaves: one that all witnesses have cosigned, if there is one, else any."""
-    heads = SealCheckpoint.objects.filter(book_id=book_id, size__gte=size).order_by("-size")
+def _head_covering(book_id: int, size: int) -> tuple[int, str] | None:
+    """Return the size and the text of the newest head that covers so many leaves, or None while there is none."""
     witnesses = len(signing.witnesses())
-    if witnesses:
-        sizes = SealCosignature.objects.filter(book_id=book_id, size__gte=size).order_by("-size", "witness")
-        counted = Counter(sizes.values_list("size", flat=True)[: witnesses * COSIGNED_HEADS_LOOKED_AT])
-        cosigned = max((head for head, count in counted.items() if count >= witnesses), default=None)
-        if cosigned is not None:
-            return heads.filter(size=cosigned).first()
-    return heads.first()
+    rows = witnesses * COSIGNED_HEADS_LOOKED_AT
+    row = execute(_HEAD, {"book": book_id, "size": size, "witnesses": witnesses, "rows": rows})
+    return None if row is None else (row[0], _with_cosignatures(row[1], row[2]))
 
 
 @observed(repository="seals", expected=(SealUnknown, ValueError))
@@ -142,5 +147,10 @@ def heads(*, book_id: int, sizes: list[int]) -> dict[int, str]:
 def note_text(head: SealCheckpoint) -> str:
     """Return a head as it was signed, with the cosignatures that came since."""
     lines = SealCosignature.objects.filter(book_id=head.book_id, size=head.size).order_by("witness")
-    signatures = [notes.parse_signature(row.line.removesuffix("\n")) for row in lines]
-    return str(notes.parse(head.note).with_signatures(signatures))
+    return _with_cosignatures(head.note, lines.values_list("line", flat=True))
+
+
+def _with_cosignatures(note: str, lines: Iterable[str]) -> str:
+    """A note with the cosignatures that came since; without any it stays as it was signed."""
+    signatures = [notes.parse_signature(line.removesuffix("\n")) for line in lines]
+    return str(notes.parse(note).with_signatures(signatures)) if signatures else note
