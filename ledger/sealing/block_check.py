@@ -5,24 +5,19 @@ Neighbouring small blocks are read as one span. Spans know nothing of each other
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from accounts.models import Book
-from appendonly.sqlfiles import read_sql
 from ledger.limits import SPAN_BLOCKS_MAX, SPAN_OPERATIONS_MAX
 from ledger.models import SealBlock
-from ledger.sealing import chain, contents, tree
+from ledger.sealing import chain, contents, search_check, tree
 from ledger.sealing.archive_file import ArchiveDamaged
 from ledger.sealing.archives import ArchiveMissing, Shelf
 from ledger.sealing.contents import Accounts, Contents
 from ledger.sealing.findings import Code, Finding
 from ledger.sealing.leaves import UnitTotals
-
-_METADATA = read_sql("ledger/sql/read/metadata_in_range.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +64,13 @@ def check_span(*, book: Book, span: Span, accounts: Accounts, shelf: Shelf) -> C
         ids: list[int] = []
         hashes: list[bytes] = []
         totals: list[UnitTotals] = []
+        refusals: dict[int, bool] = {}
         try:
             for rows in shelf.read_ahead(from_id=run[0].from_id, to_id=run[-1].to_id, rows=SPAN_OPERATIONS_MAX):
                 part = contents.contents(rows, accounts=accounts, excluded=frozenset(quarantined))
                 ids, hashes, totals = ids + part.ids, hashes + part.leaf_hashes, [*totals, *part.totals]
                 forged += _codes(book, run, part, quarantined)
+                refusals |= part.refusals
                 unchecked += sum(reason == contents.UNKNOWN_KEY for reason in part.forged.values())
         except ArchiveMissing:  # told once, by the shelf
             findings += _headers(book, run)
@@ -81,7 +78,7 @@ def check_span(*, book: Book, span: Span, accounts: Accounts, shelf: Shelf) -> C
         except ArchiveDamaged as error:
             findings += [Finding(Code.ARCHIVE_DIFFERS, str(error), book.name, run[0].number), *_headers(book, run)]
             continue
-        forged += _metadata(book, run, quarantined)
+        forged += _searched(book, run, quarantined, refusals)
         operations += len(ids)
         before = len(findings)
         for block in run:
@@ -92,27 +89,15 @@ def check_span(*, book: Book, span: Span, accounts: Accounts, shelf: Shelf) -> C
     return Checked(len(blocks), operations, unchecked, (*findings, *forged))
 
 
-def _metadata(book: Book, run: list[SealBlock], quarantined: set[int]) -> Iterator[Finding]:
-    """Compare the metadata that searches use with those of the message, which is sealed."""
+def _searched(
+    book: Book, run: list[SealBlock], quarantined: set[int], refusals: Mapping[int, bool]
+) -> Iterator[Finding]:
     ends = [block.to_id for block in run]
-    with connection.cursor() as cursor:
-        cursor.execute(_METADATA, (book.id, run[0].from_id, run[-1].to_id))
-        for operation_id, message, metadata in cursor:
-            if operation_id not in quarantined and _said(bytes(message)) != (
-                None if metadata is None else json.loads(metadata)
-            ):
-                detail = "The metadata that searches use are not those of its message."
-                block = run[min(bisect_right(ends, operation_id - 1), len(run) - 1)].number
-                yield Finding(Code.METADATA_DIFFERS, detail, book.name, block, operation_id)
-
-
-def _said(message: bytes) -> Any:
-    """The metadata of a message; a reversal may be without words."""
-    try:
-        content = json.loads(message or b"{}")
-    except ValueError:  # somebody wrote into it: then it makes another leaf as well
-        return None
-    return content.get("metadata") if isinstance(content, dict) else None
+    found = search_check.faults(book=book, from_id=run[0].from_id, to_id=run[-1].to_id, refusals=refusals)
+    for operation_id, code, detail in found:
+        if operation_id not in quarantined:
+            block = run[min(bisect_right(ends, operation_id - 1), len(run) - 1)].number
+            yield Finding(code, detail, book.name, block, operation_id)
 
 
 def _runs(blocks: Sequence[SealBlock]) -> Iterator[list[SealBlock]]:

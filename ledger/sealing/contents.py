@@ -94,12 +94,17 @@ class Rows:
 
 @dataclass(frozen=True)
 class Contents:
-    """The operations of a range in id order, beside their leaf hashes; `forged` maps those without a valid code to the reason."""
+    """The operations of a range in id order, beside their leaf hashes; `forged` maps those without a valid code to the reason.
+
+    `refusals` maps refused operations to whether their message had become entries, as their code says; those whose code is not
+    valid are not in it.
+    """
 
     ids: list[int]
     leaf_hashes: list[bytes]
     totals: tuple[UnitTotals, ...]
     forged: Mapping[int, str]
+    refusals: Mapping[int, bool]
 
 
 @contextmanager
@@ -136,7 +141,7 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
     entries, texts = rows.entries, _entry_texts(rows.entries, accounts)
     codes, keys, sha256 = entries.codes, mac.keys(), hashlib.sha256
     places, nothing = entries.places(), slice(0, 0)
-    ids, hashes, forged = [], [], {}
+    ids, hashes, forged, refusals = [], [], {}, {}
     counted: list[slice] = []
     for operation_id, before, after, head, code, key_name, first, _ in rows.operations:
         if first is None:
@@ -144,8 +149,11 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
         else:
             own = places.get(operation_id, nothing)
             covered = mac.ENTRIES + ";".join(codes[own]).encode()
-        if reason := _forgery(keys.get(key_name or ""), code, head, covered):
+        key = keys.get(key_name or "")
+        if reason := _forgery(key, code, head, covered):
             forged[operation_id] = reason
+        elif first is None and key is not None and code is not None:
+            refusals[operation_id] = key.of_entries(head, mac.ENTRIES) != code[mac.HALF_BYTES :]
         if before is None or after is None:
             forged[operation_id] = UNREADABLE
         if operation_id in excluded:
@@ -153,7 +161,7 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
         ids.append(operation_id)
         hashes.append(sha256(b"".join((b"\0", before or b"", ",".join(texts[own]).encode(), after or b""))).digest())
         counted.append(own)
-    return Contents(ids, hashes, _totals(entries, counted, accounts), forged)
+    return Contents(ids, hashes, _totals(entries, counted, accounts), forged, refusals)
 
 
 def _forgery(key: mac.MacKey | None, code: bytes | None, head: bytes, covered: bytes | None) -> str | None:

@@ -12,6 +12,7 @@ class Code(StrEnum):
     ROW_REMOVED = "row_removed"
     ROW_ADDED = "row_added"
     METADATA_DIFFERS = "metadata_differs"
+    REFUSED_ACCOUNTS_DIFFER = "refused_accounts_differ"
     ROW_OUTSIDE = "row_outside"
     CODE_INVALID = "code_invalid"
     QUARANTINED = "quarantined"

@@ -92,6 +92,26 @@ def change_searchable_metadata_alone(copy: Copy) -> None:
     copy.attack("""UPDATE ledger_operation SET metadata = '{"order": "z"}' WHERE id = %s""", copy.operation("b1"))
 
 
+def hide_a_refusal_from_its_account(copy: Copy) -> None:
+    copy.attack("UPDATE ledger_operation SET refused_accounts = NULL WHERE id = %s", copy.operation("b3"))
+
+
+def show_a_refusal_under_another_account(copy: Copy) -> None:
+    copy.attack(
+        "UPDATE ledger_operation SET refused_accounts = ARRAY[%s] WHERE id = %s",
+        copy.scene.page.id("points"),
+        copy.operation("b3"),
+    )
+
+
+def show_an_accepted_operation_as_a_refusal(copy: Copy) -> None:
+    copy.attack(
+        "UPDATE ledger_operation SET refused_accounts = ARRAY[%s] WHERE id = %s",
+        copy.scene.page.id("points"),
+        copy.operation("b2"),
+    )
+
+
 def delete_an_operation(copy: Copy) -> None:
     copy.attack("DELETE FROM ledger_entry WHERE operation_id = %s", copy.operation("b1"))
     copy.attack("DELETE FROM ledger_operation WHERE id = %s", copy.operation("b1"))

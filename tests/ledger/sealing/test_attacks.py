@@ -25,6 +25,9 @@ FOUND_WITHIN = [
     (attacks.change_searchable_metadata_alone, "metadata_differs 2 b1"),
     (attacks.remove_searchable_metadata_alone, "metadata_differs 2 b1"),
     (attacks.add_searchable_metadata, "metadata_differs 2 b2"),
+    (attacks.hide_a_refusal_from_its_account, "refused_accounts_differ 2 b3"),
+    (attacks.show_a_refusal_under_another_account, "refused_accounts_differ 2 b3"),
+    (attacks.show_an_accepted_operation_as_a_refusal, "refused_accounts_differ 2 b2"),
     (attacks.back_date_an_operation, "row_changed 2 b1, entry_stray - b1"),
     (attacks.back_date_what_counts, "row_changed 2 b1, entry_stray - b1"),
     (attacks.back_date_an_entry_alone, "entry_stray - b1, aggregate_differs"),
@@ -37,7 +40,10 @@ FOUND_WITHIN = [
     (
         attacks.rename_an_account,
         ", ".join(
-            f"row_changed {number} {block}{place}" for number, block in enumerate("abc", 1) for place in (1, 2, 5)
+            f"{code} {number} {block}{place}"
+            for number, block in enumerate("abc", 1)
+            for code, places in (("row_changed", (1, 2, 5)), ("refused_accounts_differ", (3,)))
+            for place in places
         ),
     ),
     (attacks.change_a_units_exponent, "totals_differ 1"),

@@ -124,6 +124,46 @@ def test_it_names_the_record_that_was_changed(page: Page, superuser_url: str, st
     assert (code, 2, operation) in found(check(page))
 
 
+def write_refusals(page: Page) -> None:
+    page.write(
+        ("unknown", "nobody 1.00, anna 1.00", "account_unknown"),
+        ("scale", "anna 1.001", "amount_scale"),
+        ("again", "reverse in 0", "already_reversed"),
+        ("twice", "reverse undo", "not_reversible"),
+    )
+    page.write_batch(
+        ("poor", "anna -99.00", "below_floor"), ("rich", "bank 1.00", "batch_refused"), all_or_nothing=True
+    )
+    page.change("bank", status="frozen")
+    page.write(("frozen", "bank -1.00, anna 1.00", "account_frozen"))
+    page.seal()
+
+
+def test_it_knows_which_accounts_a_refusal_would_have_changed(page: Page) -> None:
+    write_refusals(page)
+
+    assert found(check(page)) == []
+
+
+@pytest.mark.parametrize("key", ["again", "poor", "rich", "frozen"])
+def test_it_finds_a_refusal_that_was_hidden_from_its_accounts(page: Page, superuser_url: str, key: str) -> None:
+    write_refusals(page)
+    tamper(superuser_url, f"UPDATE ledger_operation SET refused_accounts = NULL WHERE id = {page.operation_id(key)}")
+
+    assert found(check(page)) == [(Code.REFUSED_ACCOUNTS_DIFFER, 6, page.operation_id(key))]
+
+
+@pytest.mark.parametrize("key", ["in 1", "unknown", "scale", "again", "twice", "rich"])
+def test_it_finds_a_refusal_that_is_shown_under_another_account(page: Page, superuser_url: str, key: str) -> None:
+    write_refusals(page)
+    operation, account = page.operation_id(key), page.id("anna")
+    tamper(superuser_url, f"UPDATE ledger_operation SET refused_accounts = ARRAY[{account}] WHERE id = {operation}")
+
+    assert [(code, operation) for code, _, operation in found(check(page))] == [
+        (Code.REFUSED_ACCOUNTS_DIFFER, operation)
+    ]
+
+
 def test_it_tells_which_leaf_lost_its_record(page: Page, superuser_url: str) -> None:
     operation = page.operation_id("in 1")
     tamper(superuser_url, f"DELETE FROM ledger_operation WHERE id = {operation}")
