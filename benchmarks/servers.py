@@ -78,7 +78,7 @@ class Web:
 
     def cpu_seconds(self) -> float:
         """CPU that the web processes have used so far."""
-        return _family_cpu_seconds(psutil.Process(self.process_id))
+        return family_cpu_seconds(psutil.Process(self.process_id))
 
     def workers(self) -> list[psutil.Process]:
         """The workers themselves."""
@@ -146,7 +146,7 @@ class System:
         time.sleep(0.2)
         with self.owner() as connection:
             backend = psutil.Process(connection.info.backend_pid)
-            return _family_cpu_seconds(backend.parent() or backend)
+            return family_cpu_seconds(backend.parent() or backend)
 
 
 @contextmanager
@@ -281,7 +281,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     raise SetupError(f"the web workers did not become ready:\n{log.read_text(errors='replace')[-4000:]}")
 
 
-def _family_cpu_seconds(parent: psutil.Process) -> float:
+def family_cpu_seconds(parent: psutil.Process) -> float:
     """User and system time of a process, of its living children, and of those it has waited for."""
     own = parent.cpu_times()
     total = own.user + own.system + own.children_user + own.children_system

@@ -140,20 +140,20 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
     """Return what rows contain; `excluded` operations are no leaves and count in no total, but their codes are judged."""
     entries, texts = rows.entries, _entry_texts(rows.entries, accounts)
     codes, keys, sha256 = entries.codes, mac.keys(), hashlib.sha256
-    places, nothing = entries.places(), slice(0, 0)
+    places, nothing, half = entries.places(), slice(0, 0), mac.HALF_BYTES
     ids, hashes, forged, refusals = [], [], {}, {}
     counted: list[slice] = []
     for operation_id, before, after, head, code, key_name, first, _ in rows.operations:
-        if first is None:
-            own, covered = nothing, None
-        else:
-            own = places.get(operation_id, nothing)
-            covered = mac.ENTRIES + ";".join(codes[own]).encode()
-        key = keys.get(key_name or "")
-        if reason := _forgery(key, code, head, covered):
-            forged[operation_id] = reason
-        elif first is None and key is not None and code is not None:
-            refusals[operation_id] = key.of_entries(head, mac.ENTRIES) != code[mac.HALF_BYTES :]
+        own, key = nothing if first is None else places.get(operation_id, nothing), keys.get(key_name or "")
+        if key is None or code is None:
+            forged[operation_id] = NO_CODE if code is None else UNKNOWN_KEY
+        elif first is None:  # refused: it has no entries to be judged with
+            if key.of_message(head) != code[:half]:
+                forged[operation_id] = BAD_CODE
+            else:
+                refusals[operation_id] = key.of_entries(head, mac.ENTRIES) != code[half:]
+        elif key.of_message(head + mac.ENTRIES + ";".join(codes[own]).encode()) != code[half:]:
+            forged[operation_id] = BAD_CODE
         if before is None or after is None:
             forged[operation_id] = UNREADABLE
         if operation_id in excluded:
@@ -162,17 +162,6 @@ def contents(rows: Rows, *, accounts: Accounts, excluded: frozenset[int] = froze
         hashes.append(sha256(b"".join((b"\0", before or b"", ",".join(texts[own]).encode(), after or b""))).digest())
         counted.append(own)
     return Contents(ids, hashes, _totals(entries, counted, accounts), forged, refusals)
-
-
-def _forgery(key: mac.MacKey | None, code: bytes | None, head: bytes, covered: bytes | None) -> str | None:
-    """Why a code is not valid; None where it is. A refused operation has no entries (None), so its message is judged alone."""
-    if code is None:
-        return NO_CODE
-    if key is None:
-        return UNKNOWN_KEY
-    if covered is None:
-        return None if key.of_message(head) == code[: mac.HALF_BYTES] else BAD_CODE
-    return None if key.of_entries(head, covered) == code[mac.HALF_BYTES :] else BAD_CODE
 
 
 def _entry_texts(entries: Entries, accounts: Accounts) -> list[str]:
@@ -236,13 +225,18 @@ def _numbers(column: bytes) -> Sequence[int]:
 
 def _entry_ranges(operations: Sequence[Row]) -> list[tuple[int, int]]:
     """Merge what operations say of where their entries lie into few ranges, with small gaps; a slow poster's lie far behind."""
-    ranges: list[tuple[int, int]] = []
-    for first, last in sorted((row[6], row[7]) for row in operations if row[6] is not None and row[7] is not None):
-        if ranges and first <= ranges[-1][1] + ENTRY_GAP_IDS_MAX:
-            ranges[-1] = (ranges[-1][0], max(ranges[-1][1], last))
-        else:
-            ranges.append((first, last))
-    return ranges
+    pairs = sorted([(row[6], row[7]) for row in operations if row[6] is not None and row[7] is not None])
+    if not pairs:
+        return []
+    ranges = []
+    start, end = pairs[0]
+    for first, last in pairs:
+        if first > end + ENTRY_GAP_IDS_MAX:
+            ranges.append((start, end))
+            start, end = first, last
+        elif last > end:
+            end = last
+    return [*ranges, (start, end)]
 
 
 def _totals(entries: Entries, counted: Sequence[slice], accounts: Accounts) -> tuple[UnitTotals, ...]:
@@ -258,6 +252,8 @@ def _totals(entries: Entries, counted: Sequence[slice], accounts: Accounts) -> t
         found[units[account_id]].append(number)
     totals = []
     for unit, numbers in sorted(found.items()):
-        increments = sum(number for number in numbers if number > 0)
-        totals.append(UnitTotals(unit, accounts.exponents[unit], len(numbers), increments, increments - sum(numbers)))
+        total, moved = sum(numbers), sum(map(abs, numbers))
+        totals.append(
+            UnitTotals(unit, accounts.exponents[unit], len(numbers), (moved + total) // 2, (moved - total) // 2)
+        )
     return tuple(totals)
