@@ -34,11 +34,8 @@ _NO_NUMBER = "NaN"
 _OPERATIONS = read_sql("ledger/sql/read/leaf_parts.sql")
 _ENTRIES = read_sql("ledger/sql/read/entries_in_ranges.sql")
 _ACCOUNTS = """
-    SELECT a.id, a.code, u.code, u.exponent
-    FROM unnest(%b::bigint[]) w(id)
-    CROSS JOIN LATERAL (SELECT x.id, x.code, x.unit_id FROM public.accounts_account x
-                        WHERE x.book_id = %b::int AND x.id = w.id OFFSET 0) a
-    JOIN public.accounts_unit u ON u.id = a.unit_id
+    SELECT a.id, a.code, u.code, u.exponent FROM public.accounts_account a JOIN public.accounts_unit u ON u.id = a.unit_id
+    WHERE a.book_id = %b::int AND a.id = ANY (%b::bigint[])
 """
 
 # One operation of a range: id, the two texts of its leaf, what its code covers, code, key name, first and last entry.
@@ -58,7 +55,7 @@ class Accounts:
         missing = ids - self.texts.keys()
         if missing:
             with prepared() as cursor:
-                found = cursor.execute(_ACCOUNTS, (int8s(list(missing)), self.book_id), prepare=True, binary=True)
+                found = cursor.execute(_ACCOUNTS, (self.book_id, int8s(list(missing))), prepare=True, binary=True)
                 for account_id, code, unit, exponent in found:
                     self.texts[account_id] = account_texts(code, unit)
                     self.exponents[unit] = exponent

@@ -16,12 +16,7 @@ from ledger.sealing.findings import Code
 
 _SEARCHED = read_sql("ledger/sql/read/searched_in_range.sql")
 _ACCOUNTS_OF = read_sql("ledger/sql/read/accounts_of_operations.sql")
-_IDS = """
-    SELECT a.code, a.id
-    FROM unnest(%b::text[]) w(code)
-    CROSS JOIN LATERAL (SELECT x.code, x.id FROM public.accounts_account x
-                        WHERE x.book_id = %b::int AND x.code = w.code OFFSET 0) a
-"""
+_IDS = "SELECT a.code, a.id FROM public.accounts_account a WHERE a.book_id = %b::int AND a.code = ANY (%b::text[])"
 METADATA = "The metadata that searches use are not those of its message."
 ACCOUNTS = "The accounts under which searches find the refusal are not those of its message."
 
@@ -86,7 +81,7 @@ def _ids_of(book: Book, codes: set[str]) -> dict[str, int]:
     if not codes:
         return {}
     with prepared() as cursor:
-        found = cursor.execute(_IDS, (texts(list(codes)), book.id), prepare=True, binary=True).fetchall()
+        found = cursor.execute(_IDS, (book.id, texts(list(codes))), prepare=True, binary=True).fetchall()
     return dict(found)
 
 
