@@ -30,6 +30,7 @@ class _Searched(NamedTuple):
     metadata: str | None
     accounts: list[int] | None
     is_accepted: bool
+    is_reduced: bool
 
 
 def faults(*, book: Book, from_id: int, to_id: int, refusals: Mapping[int, bool]) -> Iterator[tuple[int, Code, str]]:
@@ -54,7 +55,7 @@ def _differ(
     had_entries = refusals.get(one.id)
     if one.is_accepted or had_entries is False:
         return one.accounts is not None
-    if had_entries is None:
+    if had_entries is None or one.is_reduced:  # of a reduced one the archive says the accounts (reduction.py)
         return False
     named = set(one.accounts or ())
     if one.reverses is None:

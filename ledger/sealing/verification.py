@@ -5,7 +5,6 @@ has re-read all. Without heads from outside of the database a verification is a 
 at its end, or rewritten as a whole by somebody with the key, and says so.
 """
 
-import multiprocessing
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import django
 from django.conf import settings
 from django.db import connection
 
@@ -41,6 +39,7 @@ from ledger.sealing.contents import Accounts, without_collector
 from ledger.sealing.derived_check import check_guards, check_records
 from ledger.sealing.findings import BookResult, Finding, Findings
 from ledger.sealing.head_check import check_chain, check_heads, check_outside, outside_notes
+from ledger.sealing.processes import workers_sharing
 
 # Told how many of how many operations are verified.
 Progress = Callable[[int, int], None]
@@ -133,7 +132,7 @@ def verify(
         total = sum(part.operations for part in parts)
         runs.note(run=run, mode=mode.value, state="running", total=total)
         told = _told(run, mode, total, progress)
-        with without_collector(), _workers(processes) as workers:
+        with without_collector(), workers_sharing(processes) as workers:
             for each in parts:
                 verify_book = partial(
                     _verify_book, each=each, mode=mode, outside=outside, folders=folders, workers=workers, told=told
@@ -239,31 +238,6 @@ def _verify_book(
     report.outside += len(notes)
     report.scrubbed[book.name] = each.last if mode is Mode.SCRUB else 0
     report.books.append(result)
-
-
-@contextmanager
-def _workers(processes: int) -> Iterator[ProcessPoolExecutor | None]:
-    """So many processes to share the work; None where this one does all."""
-    if processes <= 1:
-        yield None
-        return
-    # A fork has everything imported, which takes longer than verifying a hundred thousand operations; it is safe only while
-    # no other thread can hold a lock.
-    method, initializer = ("fork", _leave_connection) if _is_alone() else ("spawn", django.setup)
-    context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=initializer) as workers:
-        yield workers
-
-
-def _is_alone() -> bool:
-    """Whether this process has one thread; where that cannot be told, it is taken to have more."""
-    threads = Path("/proc/self/task")
-    return threads.is_dir() and len(list(threads.iterdir())) == 1
-
-
-def _leave_connection() -> None:
-    """Leave the connection to the process that this one was forked from: psycopg closes it nowhere else."""
-    connection.connection = None
 
 
 def _begun(

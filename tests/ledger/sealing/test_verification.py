@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from accounts.models import Book
 from ledger.models import Verification
-from ledger.sealing import block_check, runs, verification
+from ledger.sealing import block_check, processes, runs, verification
 from ledger.sealing.findings import Code
 from ledger.sealing.verification import Mode, Report, verify
 from tests.ledger.page import Page
@@ -93,7 +93,7 @@ def test_several_processes_find_the_same(
     page: Page, superuser_url: str, monkeypatch: pytest.MonkeyPatch, is_alone: bool
 ) -> None:
     monkeypatch.setattr(block_check, "SPAN_OPERATIONS_MAX", 2)
-    monkeypatch.setattr(verification, "_is_alone", lambda: is_alone)
+    monkeypatch.setattr(processes, "_is_alone", lambda: is_alone)
     operation = page.operation_id("in 2")
     tamper(
         superuser_url, f"UPDATE ledger_entry SET amount = amount + 1 WHERE operation_id = {operation} AND amount > 0"
