@@ -165,3 +165,31 @@ def test_it_keeps_books_apart(page: Page) -> None:
 
     page.shows(f"bank {CALLERS // 2}.00")
     other.shows(f"bank {CALLERS // 2}.00")
+
+
+def test_it_hands_the_lead_to_whoever_came_meanwhile_before_it_wakes_those_it_posted(page: Page) -> None:
+    """Two waves: the second takes its places while the first is being posted, and is one call of its own."""
+    door = Door()
+    merger = Merger(door)
+    first_wave = [page.message(f"first {number}", "bank 1.00") for number in range(DIRECT_POSTINGS_MAX + 1)]
+    second_wave = [page.message(f"second {number}", "bank 1.00") for number in range(CALLERS)]
+
+    def call(message: Message) -> str:
+        try:
+            return merger.accept_one(book_id=page.book_id, message=message).outcome
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(first_wave) + len(second_wave)) as pool:
+        calls = [pool.submit(call, message) for message in first_wave]
+        while len(door.sizes) < len(first_wave):
+            threading.Event().wait(0.01)
+        calls += [pool.submit(call, message) for message in second_wave]
+        while len(merger._waiting) < len(second_wave):
+            threading.Event().wait(0.01)
+        door.opened.set()
+        outcomes = [waiting.result(30) for waiting in calls]
+
+    assert outcomes == [ACCEPTED] * len(calls)
+    assert door.sizes == [1] * len(first_wave) + [CALLERS]
+    assert not merger._is_led, "nobody leads an empty queue"
