@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+import psycopg
 from django.db import connection
 from django.db.models import Q
 
@@ -34,7 +35,7 @@ _facts = _FactsCache()
 
 _FACTS_BY_CODE = """
     SELECT a.id, a.code, u.code, u.exponent FROM accounts_account a JOIN accounts_unit u ON u.id = a.unit_id
-    WHERE a.book_id = %s AND a.code = ANY (%s)
+    WHERE a.book_id = %s AND a.code = ANY (%s::text[])
 """
 _FACTS_BY_ID = """
     SELECT a.id, a.code, u.code, u.exponent FROM accounts_account a JOIN accounts_unit u ON u.id = a.unit_id
@@ -51,13 +52,17 @@ def book_id_of(name: str) -> int:
 
 @observed(repository="accounts")
 def facts_by_code(*, book_id: int, codes: Collection[str]) -> Mapping[str, AccountFacts]:
-    """Return the facts of those of the codes that name an account; one query at most, none when all are known."""
+    """Return the facts of those of the codes that name an account; one query at most, none when all are known.
+
+    Every account has a first time in every process, on the way of a posting: the statement is prepared (settings.DATABASES has
+    the threshold), because to plan it takes longer than to run it.
+    """
     found = {code: facts for code in codes if (facts := _facts.get((book_id, code))) is not None}
     missing = [code for code in codes if code not in found]
     if missing:
-        with connection.cursor() as cursor:
-            cursor.execute(_FACTS_BY_CODE, (book_id, missing))
-            for row in cursor.fetchall():
+        connection.ensure_connection()
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+            for row in cursor.execute(_FACTS_BY_CODE, (book_id, missing), prepare=True):
                 facts = AccountFacts(*row)
                 found[facts.code] = facts
                 _facts.remember(book_id, facts)

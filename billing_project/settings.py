@@ -197,6 +197,7 @@ DATABASES["default"] |= {
     "OPTIONS": {
         **DATABASES["default"].get("OPTIONS", {}),
         "connect_timeout": 5,
+        "prepare_threshold": 2**62,  # only what asks for it is prepared; without a threshold nothing would be
         "options": (
             "-c idle_in_transaction_session_timeout=30s -c lock_timeout=10s -c statement_timeout=60s"
             if DATABASE_ROLE == "runtime"
@@ -285,7 +286,6 @@ RATE_LIMIT_READ, RATE_LIMIT_WRITE = env("RATE_LIMIT_READ"), env("RATE_LIMIT_WRIT
 RATE_LIMIT_OAUTH, RATE_LIMIT_FAILED = env("RATE_LIMIT_OAUTH"), env("RATE_LIMIT_FAILED")
 # Networks of proxies whose X-Forwarded-For is believed (security.networks).
 TRUSTED_PROXIES = env("TRUSTED_PROXIES")
-
 
 # Who may add may import; cells that a spreadsheet would run are not written.
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"

@@ -18,14 +18,15 @@ handler400 = "billing_project.api_errors.bad_request"
 handler404 = "billing_project.api_errors.not_found"
 handler500 = "billing_project.api_errors.server_error"
 
+# Routes are tried one by one, so those of the busiest calls come first.
 urlpatterns = [
+    path("api/v1/", include(ledger_routes)),
+    path("api/v1/books/<slug:book>/", include((ledger_routes, "book"))),
     path("", RedirectView.as_view(url="/admin/")),
     path("", include("security.urls")),
     path("admin/find/", find_page, name="admin_find"),
     path("admin/tiles/<slug:name>/", tile_page, name="admin_tile"),
     path("admin/", admin.site.urls),
-    path("api/v1/", include(ledger_routes)),
-    path("api/v1/books/<slug:book>/", include((ledger_routes, "book"))),
     path("api/v1/", include(massops_routes)),
     path("api/v1/books/<slug:book>/", include((massops_routes, "book_massops"))),
     path("api/private/v1/", include(private_routes)),

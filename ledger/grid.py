@@ -8,7 +8,9 @@ Amounts beyond 64 bits are not cached. Every failure here is answered by SQL ins
 """
 
 import logging
+import os
 import secrets
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,12 +19,14 @@ from typing import Any, NamedTuple
 import redis
 from django.conf import settings
 from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ledger.limits import GRID_CHECK_KEYS, GRID_ENTRIES_MAX, GRID_PAUSE_SECONDS, GRID_SECONDS_MAX, GRID_TIMEOUT_SECONDS
 from metrics.repository import observed
 
 logger = logging.getLogger(__name__)
-_LUA = Path(__file__).parent / "lua"
+_sources = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "lua").glob("*.lua")}
 _REPEATED = "repeated"
 _TELL_ROWS_MAX = 500  # one script call blocks Valkey for well under a millisecond
 _REPEAT = "SELECT id, account_id, amount::text FROM ledger_entry WHERE book_id = %s AND id > %s AND id <= %s ORDER BY id LIMIT %s"
@@ -44,13 +48,23 @@ class Announced(NamedTuple):
     token: str
 
 
+class _Own(threading.local):
+    """What one thread of one process has: its client with one connection, and the scripts of that client."""
+
+    process_id = 0
+    client: redis.Redis
+    scripts: dict[str, Any]
+
+
 class _Valkey:
-    """The connection, its scripts, and the rest after a failure."""
+    """The connections, their scripts, and the rest after a failure.
+
+    Each thread has a connection of its own: to take one from a pool and give it back costs more than the call.
+    """
 
     def __init__(self) -> None:
         self._resting_until = 0.0
-        self._client: redis.Redis | None = None
-        self._scripts: dict[str, Any] = {}
+        self._own = _Own()
 
     def call(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script; None where Valkey is away, slow or resting."""
@@ -68,17 +82,26 @@ class _Valkey:
         self._resting_until = time.monotonic() + GRID_PAUSE_SECONDS
 
     def client(self) -> redis.Redis:
-        """The client of this process; connections are opened when needed."""
-        if self._client is None:
-            self._client = redis.Redis.from_url(
-                settings.REDIS_URL, socket_timeout=GRID_TIMEOUT_SECONDS, socket_connect_timeout=GRID_TIMEOUT_SECONDS
+        """The client of this thread, connected; never one that a parent process has as well. Raises redis.RedisError."""
+        own = self._own
+        if own.process_id != os.getpid():
+            own.client = redis.Redis.from_url(
+                settings.REDIS_URL,
+                socket_timeout=GRID_TIMEOUT_SECONDS,
+                socket_connect_timeout=GRID_TIMEOUT_SECONDS,
+                single_connection_client=True,
+                # The server may have closed the connection meanwhile: once more on a new one. Every script may be repeated.
+                retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             )
-        return self._client
+            own.scripts = {}
+            own.process_id = os.getpid()
+        return own.client
 
     def _script(self, name: str) -> Any:
-        if name not in self._scripts:
-            self._scripts[name] = self.client().register_script((_LUA / f"{name}.lua").read_text(encoding="utf-8"))
-        return self._scripts[name]
+        client, scripts = self.client(), self._own.scripts
+        if name not in scripts:
+            scripts[name] = client.register_script(_sources[name])
+        return scripts[name]
 
 
 valkey = _Valkey()

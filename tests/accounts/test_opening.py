@@ -219,3 +219,14 @@ def test_it_knows_a_book_named_main_and_the_currencies_of_iso_4217() -> None:
         "peso": 0,
         "rial": 2,
     }
+
+
+def test_it_looks_an_account_up_by_a_prepared_statement(page: Page) -> None:
+    """Every account has a first time in every process, and planning would take longer than looking."""
+    connection.close()  # what another test prepared on this thread's connection is gone with it
+
+    assert facts_by_code(book_id=page.book_id, codes=["nobody"]) == {}
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        assert any("accounts_account" in statement for (statement,) in cursor.fetchall())
