@@ -6,8 +6,10 @@ size -1 is NULL (src/backend/utils/adt/arrayfuncs.c, array_recv).
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from operator import is_
 from typing import Any
 
 from psycopg.adapt import Dumper
@@ -86,7 +88,7 @@ def register(context: Any) -> None:
 
 def int8s(values: Sequence[int | None]) -> Int8Array:
     """Pack bigint[]; every value fits into 64 bits."""
-    return Int8Array([_NULL if value is None else _EIGHT.pack(8, value) for value in values])
+    return Int8Array(_each(values, _int8))
 
 
 def int4s(values: Sequence[int]) -> Int4Array:
@@ -96,7 +98,7 @@ def int4s(values: Sequence[int]) -> Int4Array:
 
 def texts(values: Sequence[str | None]) -> TextArray:
     """Pack text[]."""
-    return TextArray([_NULL if value is None else _sized(value.encode()) for value in values])
+    return TextArray(_each(values, _text))
 
 
 def byteas(values: Sequence[bytes]) -> ByteaArray:
@@ -106,14 +108,34 @@ def byteas(values: Sequence[bytes]) -> ByteaArray:
 
 def moments(values: Sequence[datetime | None]) -> TimestamptzArray:
     """Pack timestamptz[]: microseconds since the year 2000."""
-    return TimestamptzArray(
-        [_NULL if value is None else _EIGHT.pack(8, (value - _EPOCH) // _MICROSECOND) for value in values]
-    )
+    return TimestamptzArray(_each(values, _moment))
 
 
 def jsonbs(values: Sequence[bytes | None]) -> JsonbArray:
     """Pack jsonb[] from encoded JSON; the wire form has a version byte in front."""
     return JsonbArray([_NULL if value is None else _sized(_JSONB_VERSION + value) for value in values])
+
+
+def _each(values: Sequence[Any], pack: Callable[[Any], bytes]) -> list[bytes]:
+    """Pack each value; of a batch the sender, the kind and the time are the same throughout, and are packed once."""
+    if len(values) > 1 and all(map(is_, values, repeat(values[0]))):
+        return [pack(values[0])] * len(values)
+    return [pack(value) for value in values]
+
+
+def _int8(value: int | None) -> bytes:
+    return _NULL if value is None else _EIGHT.pack(8, value)
+
+
+def _text(value: str | None) -> bytes:
+    if value is None:
+        return _NULL
+    data = value.encode()
+    return _SIZE.pack(len(data)) + data
+
+
+def _moment(value: datetime | None) -> bytes:
+    return _NULL if value is None else _EIGHT.pack(8, (value - _EPOCH) // _MICROSECOND)
 
 
 def _sized(value: bytes) -> bytes:
