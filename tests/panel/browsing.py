@@ -2,11 +2,16 @@
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth import get_user_model
-from playwright.sync_api import Browser, Page
+from django.contrib.auth.models import Group
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import servers
 
 # Where the pictures of a run are kept; without it none are.
 PICTURES_VARIABLE = "BILLING_TEST_PICTURES"
@@ -14,17 +19,39 @@ _RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", 
 _axe = Axe()
 
 
-class Person:
-    """An administrator at a browser of their own; what the console complains about is kept."""
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium for as long as the context lasts; one at a time in a process."""
+    # Playwright runs an event loop in this thread, and Django would refuse to talk to the database beside one.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(servers.chromium()), args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
-    def __init__(self, chromium: Browser, url: str, *, theme: str = "light", bypass_csp: bool = False) -> None:
+
+class Person:
+    """Somebody of a group, or who may do everything, at a browser of their own; what the console complains about is kept."""
+
+    def __init__(
+        self, browser: Browser, url: str, *, group: str = "", theme: str = "light", bypass_csp: bool = False
+    ) -> None:
         self.url = url
         self.theme = theme
         self.complaints: list[str] = []
         self.name, password = f"person-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
-        get_user_model().objects.create_superuser(self.name, password=password)
+        users = get_user_model().objects
+        if group:
+            user = users.create_user(self.name, password=password, is_staff=True)
+            user.groups.add(Group.objects.get(name=group))
+        else:
+            user = users.create_superuser(self.name, password=password)
+        self.id = int(user.pk)
         # axe is put into the page, which the page's own policy forbids; so pages for axe are opened without it.
-        self.context = chromium.new_context(
+        self.context = browser.new_context(
             viewport={"width": 1440, "height": 900}, color_scheme=theme, bypass_csp=bypass_csp, accept_downloads=True
         )
         self.page: Page = self.context.new_page()

@@ -1,15 +1,13 @@
 """Every kind of page of the panel, in light and dark, has no violation of WCAG 2.2, levels A and AA, that axe can find."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from accounts.models import Book
 from ledger.models import Entry
-from tests import servers
 from tests.ledger.page import Page
+from tests.panel import browsing
 from tests.panel.browsing import Person
 
 pytestmark = pytest.mark.browser
@@ -17,15 +15,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def people(live_server_url: str) -> Iterator[list[Person]]:
-    # Playwright runs an event loop in this thread, and Django would refuse to talk to the database beside one.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=str(servers.chromium()), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield [Person(chromium, live_server_url, theme=theme, bypass_csp=True) for theme in ("light", "dark")]
-        chromium.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    with browsing.chromium() as browser:
+        yield [Person(browser, live_server_url, theme=theme, bypass_csp=True) for theme in ("light", "dark")]
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,14 @@
 """An administrator makes a client in Chromium; the secret that the page shows gets a token, and the token posts."""
 
-import os
 import uuid
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import sync_playwright
 
 from accounts.models import Book
-from tests import servers
 from tests.ledger.page import Page
+from tests.panel import browsing
 from tests.panel.browsing import Person
 
 pytestmark = pytest.mark.browser
@@ -18,16 +16,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def ada(live_server_url: str) -> Iterator[Person]:
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=str(servers.chromium()), args=["--no-sandbox", "--disable-gpu"]
-        )
-        person = Person(chromium, live_server_url)
+    with browsing.chromium() as browser:
+        person = Person(browser, live_server_url)
         yield person
-        chromium.close()
         assert person.complaints == []
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 def test_the_secret_on_the_page_gets_a_token_that_posts_until_the_client_is_revoked(ada: Person) -> None:

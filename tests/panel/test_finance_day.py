@@ -5,20 +5,18 @@ Where BILLING_TEST_PICTURES names a folder, the pages are kept there as pictures
 
 import csv
 import io
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
 import pytest
-from playwright.sync_api import sync_playwright
 
 from accounts.models import Book
 from ledger import overview
 from security.approval_models import ApprovalThreshold
-from tests import servers
 from tests.ledger.page import Page
+from tests.panel import browsing
 from tests.panel.browsing import Person
 
 pytestmark = pytest.mark.browser
@@ -26,16 +24,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def anna(live_server_url: str) -> Iterator[Person]:
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=str(servers.chromium()), args=["--no-sandbox", "--disable-gpu"]
-        )
-        person = Person(chromium, live_server_url)
+    with browsing.chromium() as browser:
+        person = Person(browser, live_server_url)
         yield person
-        chromium.close()
         assert person.complaints == []
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
