@@ -112,5 +112,9 @@ UNFOLD: dict[str, Any] = {
         "navigation": "billing_project.sidebar.navigation",
     },
     "STYLES": [lambda _request: static("billing/panel.css")],
-    "SCRIPTS": [lambda _request: static("billing/panel.js")],
+    "SCRIPTS": [
+        lambda _request: static("billing/panel.js"),
+        lambda _request: static("billing/dialog.js"),
+        lambda _request: static("billing/correction.js"),
+    ],
 }

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
 from accounts.models import Account, AccountStatus
@@ -110,7 +110,7 @@ def status_view(request: HttpRequest, account: Account, name: str, *, site: Any,
             form.add_error(None, str(refusal))
         else:
             messages.success(request, act.done)
-            return HttpResponseRedirect(shown.account_url(account.pk))
+            return acts.lead_to(request, shown.account_url(account.pk))
     return _page(
         request,
         account,

@@ -1,7 +1,8 @@
-"""What a person may do in the panel, each act on a page of its own with a reason: the form, the sender, what became of it.
+"""What a person may do in the panel, each act with a reason: the form, the sender, what became of it.
 
-A view reads the form, makes one call, and says what became of it. Nothing is edited: each act is a new record in the
-person's name.
+An act has an address. Opened by a link it is a page; asked for by htmx (dialog.js) the same view gives the same form for a
+dialog on the page where the person is. A view reads the form, makes one call, and says what became of it. Nothing is edited:
+each act is a new record in the person's name.
 """
 
 import uuid
@@ -85,18 +86,27 @@ def require(request: HttpRequest, permission: str) -> None:
 
 
 def page(request: HttpRequest, *, site: Any, opts: Any, **context: Any) -> TemplateResponse:
-    """The page of an act: what would happen, the form, and one button."""
+    """An act as a page or, for htmx, as a dialog: what would happen, the form, and one button."""
+    if "HX-Request" in request.headers:
+        return TemplateResponse(request, "panel/_act.html", {"in_dialog": True, **context})
     return TemplateResponse(request, "panel/act.html", {**site.each_context(request), "opts": opts, **context})
+
+
+def lead_to(request: HttpRequest, address: str) -> HttpResponse:
+    """After an act: the browser goes on to another page, out of the dialog where there is one."""
+    if "HX-Request" in request.headers:
+        return HttpResponse(headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address)
 
 
 def tell(request: HttpRequest, standing: Standing, *, done: str, back: str) -> HttpResponse:
     """Say what became of an act, and lead to where it can be seen."""
     if standing.state is State.PENDING:
         messages.warning(request, "It waits for a second person: nobody approves what they asked for themselves.")
-        return HttpResponseRedirect(reverse("admin:security_approval_change", args=[standing.approval_id]))
+        return lead_to(request, reverse("admin:security_approval_change", args=[standing.approval_id]))
     if standing.state in {State.REFUSED, State.FAILED}:
         messages.error(request, str(standing.result.get("reason", "It was refused.")))
-        return HttpResponseRedirect(back)
+        return lead_to(request, back)
     messages.success(request, done)
     operation = standing.result.get("operation")
-    return HttpResponseRedirect(shown.operation_url(int(operation)) if operation else back)
+    return lead_to(request, shown.operation_url(int(operation)) if operation else back)

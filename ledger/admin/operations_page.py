@@ -42,6 +42,11 @@ class OperationForm(forms.Form):
             del self.fields["book"]
 
     @property
+    def book_name(self) -> str:
+        """The book that is shown."""
+        return next(name for name, number in self._books.items() if number == self.book_id)
+
+    @property
     def chosen(self) -> bool:
         """Whether anything is filtered beside the book."""
         return any(self.data.get(name) for name in self.fields if name != "book")
@@ -82,6 +87,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         "title": "Operations",
         "form": form,
+        "book": form.book_name,
         "operations": operations,
         "older": query_with(request, cursor=position) if position is not None else None,
         "newest": query_with(request, cursor=None) if request.GET.get("cursor") else None,

@@ -124,14 +124,23 @@ class SealQuarantineAdmin(_ListedAdmin):
         )
         return rows.annotate(acknowledged=Subquery(said.values("said")[:1]))
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """The act is offered to those who may do it."""
+        return self.list_display if request.user.has_perm(ACKNOWLEDGE) else (*self.list_display[:-1], "told_column")
+
+    @admin.display(description="acknowledged")
+    def told_column(self, row: Any) -> str:
+        """Who looked into it and what they found."""
+        return row.acknowledged or "not yet"
+
     @admin.display(description="acknowledged")
     def acknowledged_column(self, row: Any) -> Any:
-        """Who looked into it and what they found, or the way to the act."""
+        """The same, or the way to the act."""
         address = reverse("admin:ledger_sealquarantine_acknowledge", args=[row.operation_id])
-        return row.acknowledged or format_html('<a class="pn-link" href="{}">Acknowledge</a>', address)
+        return row.acknowledged or format_html('<a class="pn-link" href="{}" data-dialog>Acknowledge</a>', address)
 
     def acknowledge_view(self, request: HttpRequest, operation: int) -> HttpResponse:
-        """The act, on a page of its own with a reason."""
+        """The act, with a reason."""
         acts.require(request, ACKNOWLEDGE)
         row = SealQuarantine.objects.select_related("book").filter(operation_id=operation).first()
         if row is None:
@@ -143,10 +152,10 @@ class SealQuarantineAdmin(_ListedAdmin):
             try:
                 acknowledge(book=row.book, operation_id=operation, who=who, reason=form.cleaned_data["reason"])
             except AcknowledgementRefused as error:
-                messages.error(request, str(error))
+                form.add_error(None, str(error))
             else:
                 messages.success(request, "It is acknowledged. Verification goes on telling of it, as acknowledged.")
-            return HttpResponseRedirect(back)
+                return acts.lead_to(request, back)
         lead = (
             "It did not come through the service and is no part of the chain. Say what it is and how it came there; undo it by "
             "a reversal where it must not count."

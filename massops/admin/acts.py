@@ -1,7 +1,8 @@
 """What a person does with a mass operation on its page; each act says what became of it."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.http import HttpRequest
@@ -14,7 +15,38 @@ from massops.lifecycle import Refused
 from massops.models import MassOperation, State
 from massops.rows.mapping import MappingError
 
-ACTS = ("decide", "reverse", "pause", "resume", "cancel", "check", "open")
+ACTS = ("decide", "resume", "check", "open")
+
+
+class Reasoned(NamedTuple):
+    """An act that is asked for with a reason, in a dialog or on a page of its own."""
+
+    title: str
+    lead: str
+    button: str
+    make: Callable[..., MassOperation]
+
+
+REASONED = {
+    "pause": Reasoned(
+        "Pause",
+        "Posting stops after the rows that are on their way. What is posted stays; it can go on later.",
+        "Pause",
+        lifecycle.pause,
+    ),
+    "cancel": Reasoned(
+        "Cancel",
+        "Nothing more of it is posted, for ever. What is posted stays and can be reversed.",
+        "Cancel what is still to come",
+        lifecycle.cancel,
+    ),
+    "reverse": Reasoned(
+        "Reverse",
+        "Makes a mass operation with the opposite of every posted row. It is checked and decided on like any other.",
+        "Reverse all of it",
+        partial(reversal.reverse, credential="panel"),
+    ),
+}
 
 
 def attempt(request: HttpRequest, act: Callable[[], MassOperation]) -> MassOperation | None:
@@ -46,29 +78,25 @@ def decide(request: HttpRequest, found: MassOperation, data: dict[str, Any]) -> 
         messages.warning(request, "It waits for a second person: nobody approves what they asked for themselves.")
 
 
-def reverse(request: HttpRequest, found: MassOperation) -> MassOperation | None:
-    """Make the reversal in the person's name."""
-    form = MoveForm(request.POST)
-    reason = form.cleaned_data["reason"] if form.is_valid() else ""
-    return attempt(
-        request,
-        lambda: reversal.reverse(
-            mass_operation_id=found.id, source_id=source_of(request), credential="panel", reason=reason
-        ),
-    )
+def with_reason(request: HttpRequest, found: MassOperation, act: Reasoned, form: MoveForm) -> MassOperation | None:
+    """Do what a filled form asks for, in the person's name; None: the form says why not."""
+    if not form.is_valid():
+        return None
+    try:
+        return act.make(
+            mass_operation_id=found.id, source_id=source_of(request), reason=form.cleaned_data["reason"].strip()
+        )
+    except (Refused, MappingError) as error:
+        form.add_error(None, str(error))
+        return None
 
 
 def move(request: HttpRequest, found: MassOperation, act: str) -> None:
-    """Pause, resume, cancel, check again, or open unknown accounts."""
+    """Go on, check again, or open unknown accounts."""
     source_id = source_of(request)
     who: dict[str, Any] = {"mass_operation_id": found.id, "source_id": source_id}
-    if act in {"pause", "resume", "cancel"}:
-        form = MoveForm(request.POST)
-        reason = form.cleaned_data["reason"] if form.is_valid() else ""
-        act_of: dict[str, Callable[..., MassOperation]] = {
-            "pause": lifecycle.pause, "resume": lifecycle.resume, "cancel": lifecycle.cancel,
-        }  # fmt: skip
-        attempt(request, lambda: act_of[act](**who, reason=reason))
+    if act == "resume":
+        attempt(request, lambda: lifecycle.resume(**who, reason=""))
         return
     unit = ""
     if act == "open":

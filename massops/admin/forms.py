@@ -103,7 +103,13 @@ class OpenForm(forms.Form):
 class MoveForm(forms.Form):
     """Why."""
 
-    reason = forms.CharField(max_length=REASON_CHARACTERS_MAX, required=False)
+    reason = forms.CharField(
+        label="Reason",
+        max_length=REASON_CHARACTERS_MAX,
+        required=False,
+        widget=forms.Textarea({**_INPUT, "rows": 2}),
+        help_text="It stays in the history for ever.",
+    )
 
 
 class SaveForm(forms.Form):

@@ -14,11 +14,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from appendonly.admin import ReadOnlyAdmin
-from ledger.admin.acts import require, source_of
+from ledger.admin.acts import lead_to, require, source_of
+from ledger.admin.acts import page as act_page
 from ledger.queries import source_name
 from massops import files, queries, results, uploads
 from massops.admin import acts
-from massops.admin.forms import NEW_MAPPING, DecisionForm, OpenForm, SaveForm, UploadForm
+from massops.admin.forms import NEW_MAPPING, DecisionForm, MoveForm, OpenForm, SaveForm, UploadForm
 from massops.admin.mapping_form import MappingForm, initial_of
 from massops.admin.preview import header_of, preview_of
 from massops.api.files import csv_response
@@ -198,9 +199,11 @@ class MassOperationAdmin(ReadOnlyAdmin):
         return response
 
     def do(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
-        """Do one act of the page, by POST."""
+        """Do one act of the page, by POST; those with a reason have a form, which is asked for first."""
         require(request, CHANGE)
         found = self._found(pk)
+        if act in acts.REASONED:
+            return self._with_reason(request, found, acts.REASONED[act])
         if request.method != "POST" or act not in acts.ACTS:
             return HttpResponseRedirect(_url("change", found.id))
         if act == "decide":
@@ -209,12 +212,17 @@ class MassOperationAdmin(ReadOnlyAdmin):
             if not form.is_valid():
                 return self._shown(request, found, decision_form=form)
             acts.decide(request, found, form.cleaned_data)
-        elif act == "reverse":
-            made = acts.reverse(request, found)
-            return HttpResponseRedirect(_url("change", made.id if made else found.id))
         else:
             acts.move(request, found, act)
         return HttpResponseRedirect(_url("change", found.id))
+
+    def _with_reason(self, request: HttpRequest, found: MassOperation, act: acts.Reasoned) -> HttpResponse:
+        form = MoveForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and (made := acts.with_reason(request, found, act, form)) is not None:
+            return lead_to(request, _url("change", made.id))
+        title, back = f"{act.title}: {found.name}", _url("change", found.id)
+        shown = {"title": title, "lead": act.lead, "form": form, "button": act.button, "danger": True, "back": back}
+        return act_page(request, site=self.admin_site, opts=self.opts, **shown)
 
     # --- downloads ---------------------------------------------------------------------------------------------------
 

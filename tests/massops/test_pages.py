@@ -1,6 +1,5 @@
 """A finance person's day in a real browser: a stranger's file, its errors, the decision, the posting, the reversal; and axe."""
 
-import os
 import re
 import threading
 import time
@@ -13,16 +12,15 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client as Browser
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import sync_playwright
 
 from accounts.models import Book
 from massops import work
 from massops.deciding import APPROVAL_KIND
 from massops.models import MassOperation
 from security.approval_models import ApprovalThreshold
-from tests import servers
 from tests.ledger.page import Page as LedgerPage
 from tests.massops.desk import unique
+from tests.panel import browsing
 from tests.panel.browsing import Person
 
 UK_SPEND = "uk_spend/gateshead_2014_02.csv"
@@ -31,15 +29,8 @@ UK_ROWS, UK_SUM = 4471, Decimal("13883610.45")
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    # Playwright runs an event loop in this thread, and Django would refuse to talk to the database beside one.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(servers.chromium()), args=["--no-sandbox", "--disable-gpu"]
-        )
+    with browsing.chromium() as browser:
         yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +119,13 @@ def test_a_finance_persons_day(  # noqa: PLR0915 - one day, from beginning to en
     assert axe.violations() == []
 
     # All of it back.
-    page.fill("input[name=reason]", "the wrong month")
     page.click("#reverse")
+    page.fill("#act-dialog textarea[name=reason]", "the wrong month")
+    axe.go(f"{done.removeprefix(live_server_url)}")
+    axe.page.click("#reverse")
+    axe.page.wait_for_selector("#act-dialog textarea")
+    assert axe.violations() == []
+    page.click("#act-dialog button[type=submit]")
     page.wait_for_selector("#decision", timeout=60_000)
     page.fill("input[name=typed]", str(UK_ROWS))
     page.click("#decision button")
