@@ -62,6 +62,12 @@ class _StoredContent(Content, frozen=True, forbid_unknown_fields=True, omit_defa
     key: str | None = None
 
 
+class _Said(msgspec.Struct):
+    """What of a stored message is in no column."""
+
+    description: str | None = None
+
+
 class _Batch(msgspec.Struct, forbid_unknown_fields=True):
     operations: list[msgspec.Raw]
     mode: str | msgspec.UnsetType = msgspec.UNSET
@@ -70,6 +76,7 @@ class _Batch(msgspec.Struct, forbid_unknown_fields=True):
 _content_decoder = msgspec.json.Decoder(Content)
 _keyed_decoder = msgspec.json.Decoder(_KeyedContent)
 _stored_decoder = msgspec.json.Decoder(_StoredContent)
+_said_decoder = msgspec.json.Decoder(_Said)
 _batch_decoder = msgspec.json.Decoder(_Batch)
 _encoder = msgspec.json.Encoder()
 _ascii_encoder = msgspec.json.Encoder(order="sorted")
@@ -137,6 +144,17 @@ def reread(*, kind: Kind, body: bytes, key: str, reverses: int | None, sender: S
     """Return a message from where it was stored; it was found well-formed when it was received."""
     content = _stored_decoder.decode(body or b"{}")
     return _message(kind, key, body, content, sender, reverses=reverses, inbox_id=inbox_id)
+
+
+def description_of(message: bytes) -> str | None:
+    """Return the description in a stored message; of one that was never read here (put in by SQL) its beginning as it is."""
+    if not message:
+        return None
+    try:
+        return _said_decoder.decode(message).description
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = message.decode("utf-8", "replace")[:DESCRIPTION_CHARACTERS_MAX]
+        return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def read_time(text: str, pointer: str) -> datetime:
@@ -326,4 +344,14 @@ def _canonical(content: Content) -> bytes:
     return _ascii_encoder.encode(plain)
 
 
-__all__ = ["Content", "Entry", "Malformed", "Problem", "read_batch", "read_operation", "read_reversal", "read_time"]
+__all__ = [
+    "Content",
+    "Entry",
+    "Malformed",
+    "Problem",
+    "description_of",
+    "read_batch",
+    "read_operation",
+    "read_reversal",
+    "read_time",
+]

@@ -13,6 +13,7 @@ from django.db import connection
 
 from appendonly.sqlfiles import read_sql
 from ledger.limits import CHART_DAYS_MAX, CHART_WEEKS_MAX, SEARCH_LOOKS, SEARCH_LOOKS_MAX
+from ledger.messages import description_of
 from ledger.queries import ID_MAX, Window
 from metrics.repository import observed
 
@@ -197,7 +198,7 @@ def _look(parameters: Mapping[str, Any], window: Window) -> tuple[int | None, in
 
 
 def _entry(number: int, operation: int, key: str, amount: Any, balance: Any, *rest: Any) -> FoundEntry:
-    recorded_at, effective_at, source_id, kind, description, metadata = rest
+    recorded_at, effective_at, source_id, kind, message, metadata = rest
     return FoundEntry(
         entry_id=number,
         operation_id=operation,
@@ -208,7 +209,7 @@ def _entry(number: int, operation: int, key: str, amount: Any, balance: Any, *re
         effective_at=effective_at,
         source_id=source_id,
         kind=kind,
-        description=description,
+        description=description_of(bytes(message)),
         metadata=_document(metadata),
     )
 

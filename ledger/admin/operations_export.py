@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 
-import msgspec
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import Book
@@ -12,6 +11,7 @@ from ledger.admin import exports
 from ledger.admin.exports import Amount, Cell
 from ledger.admin.operations_page import OperationForm, find
 from ledger.limits import EXPORT_LOOKS_MAX, EXPORT_OPERATIONS_PER_READ, OPERATIONS_LOOKED_MAX
+from ledger.messages import description_of
 from ledger.models import Operation
 from ledger.queries import ID_MAX, Window
 
@@ -19,12 +19,6 @@ HEADER = (
     *("operation", "recorded_at", "effective_at", "source", "key", "kind", "outcome", "description", "metadata"),
     *("entry", "account", "amount", "unit"),
 )
-
-
-class _Said(msgspec.Struct):
-    """What of a message is in no column."""
-
-    description: str | None = None
 
 
 def export_operations(request: HttpRequest) -> HttpResponseBase:
@@ -60,7 +54,6 @@ def _rows(form: OperationForm) -> Iterator[list[Cell]]:
 
 
 def _operation(operation: Operation) -> list[Cell]:
-    message = bytes(operation.message)
     return [
         str(operation.id),
         operation.recorded_at.isoformat(),
@@ -69,6 +62,6 @@ def _operation(operation: Operation) -> list[Cell]:
         operation.key,
         operation.kind,
         operation.outcome,
-        msgspec.json.decode(message, type=_Said).description if message else None,
+        description_of(bytes(operation.message)),
         json.dumps(operation.metadata, ensure_ascii=False) if operation.metadata else None,
     ]

@@ -30,10 +30,10 @@ walked AS (SELECT min(l.id) AS low, max(l.id) AS high, count(*) AS entries FROM 
 SELECT walked.low, walked.high, walked.entries, kept.*
 FROM walked LEFT JOIN (
   SELECT page.id, page.operation_id, o.key, page.amount, start.balance + running.amount AS balance, page.recorded_at, page.effective_at,
-         o.source_id, o.kind, o.description, o.metadata
+         o.source_id, o.kind, o.message, o.metadata
   FROM start, page
   JOIN running ON running.id = page.id
   CROSS JOIN LATERAL (
-    SELECT x.key, x.source_id, x.kind, x.metadata, nullif(convert_from(x.message, 'UTF8'), '')::json ->> 'description' AS description
+    SELECT x.key, x.source_id, x.kind, x.metadata, x.message
     FROM ledger_operation x WHERE x.book_id = %(book)s AND x.id = page.operation_id OFFSET 0) o) kept ON true
 ORDER BY kept.id {direction}
