@@ -20,9 +20,8 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from accounts.money import format_amount
 from ledger.limits import EXPORT_ROWS_MAX, XLSX_ROWS_MAX
+from security.formulas import defused
 
-# What a spreadsheet takes for the beginning of a formula or of a command (OWASP, "CSV Injection"), also behind blanks.
-_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")  # also in full width
 _TEXT_CHARACTERS_MAX = 32_767  # of one cell of a spreadsheet
 _DIGITS_EXACT = 15  # a spreadsheet's numbers have 64 bits; longer amounts are written as text, so that no digit is lost
 _PIECE_BYTES = 64 * 1024
@@ -59,11 +58,6 @@ def refusal(form: Form, kind: str) -> HttpResponse | None:
         return None
     sentences = [str(error) for errors in form.errors.values() for error in errors] or ["The format is csv or xlsx."]
     return HttpResponse(" ".join(sentences), status=400, content_type="text/plain; charset=utf-8")
-
-
-def defused(text: str) -> str:
-    """Text as a CSV cell that no spreadsheet runs."""
-    return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(_RUNS) else text
 
 
 def _bounded(rows: Iterable[Sequence[Cell]], limit: int) -> Iterator[Sequence[Cell]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.admin.exports import defused
+from security.formulas import defused
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,8 @@ def test_the_page_lists_finds_filters_and_exports(newest):
 def test_text_of_strangers_is_no_formula_in_the_export():
     assert _cell("=1+1") == "'=1+1"
     assert _cell("@x") == "'@x"
+    assert _cell(" |calc") == "' |calc"
+    assert _cell("\uff1d1+1") == "'\uff1d1+1"
     assert _cell("GET /") == "GET /"
 
 
