@@ -190,7 +190,7 @@ def operation_positions(*, book_id: int, where: OperationFilter, window: Window)
         "book": book_id,
         "source": where.source_id,
         "key": where.key,
-        "sources": None if where.key is None else _sources(where.source_id),
+        "sources": None if where.key is None else sources_of_key(where.source_id),
         "outcome": where.outcome,
         "kind": where.kind,
         "since": where.since,
@@ -224,8 +224,8 @@ def source_name(source_id: int) -> str:
     return Source.objects.values_list("name", flat=True).get(id=source_id)
 
 
-def _sources(source_id: int | None) -> list[int]:
-    """Whose keys are looked up: keys are unique in a source, and found through it."""
+def sources_of_key(source_id: int | None) -> list[int]:
+    """Return whose keys a look-up by key is among: keys are unique in a source, and found through it."""
     return [source_id] if source_id is not None else list(Source.objects.values_list("id", flat=True))
 
 

@@ -12,15 +12,18 @@ from typing import Any
 from django.db import connection
 
 from appendonly.sqlfiles import read_sql
-from ledger.limits import CHART_DAYS_MAX, CHART_WEEKS_MAX, SEARCH_LOOKS, SEARCH_LOOKS_MAX
+from ledger.limits import CHART_DAYS_MAX, CHART_WEEKS_MAX, ENTRIES_PROBED_MAX, SEARCH_LOOKS, SEARCH_LOOKS_MAX
 from ledger.messages import description_of
-from ledger.queries import ID_MAX, Window
+from ledger.queries import ID_MAX, Window, sources_of_key
 from metrics.repository import observed
 
 _BALANCES = read_sql("ledger/sql/read/balances_of_accounts.sql")
 _BY_PERIOD = read_sql("ledger/sql/read/balance_by_period.sql")
 _EFFECTIVE_BOUNDS = read_sql("ledger/sql/read/effective_bounds.sql")
 _PERIOD = read_sql("ledger/sql/read/period.sql")
+_LOOKED_UNTIL = """
+    SELECT id FROM ledger_entry WHERE book_id = %s AND account_id = %s AND id < %s ORDER BY id DESC OFFSET %s LIMIT 1
+"""
 _NEWEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM public.ledger_operation_id_seq"
 _SEARCH = {
     ascending: read_sql("ledger/sql/read/history_search.sql").replace("{direction}", "ASC" if ascending else "DESC")
@@ -93,15 +96,17 @@ class Found:
 def search_history(*, book_id: int, account_id: int, where: HistoryFilter, window: Window) -> Found:
     """Return up to a window's rows of an account's entries that fit the filter, after looking through a bounded number.
 
-    Where nothing (more) fits within SEARCH_LOOKS_MAX entries, `position` says where the next search goes on.
+    Where nothing (more) fits within SEARCH_LOOKS_MAX entries (ENTRIES_PROBED_MAX where a filter is of the operation), `position`
+    says where the next search goes on.
     """
     parameters = {"book": book_id, "account": account_id, **_filters(where)}
+    looks_max = ENTRIES_PROBED_MAX if parameters["by_operation"] else SEARCH_LOOKS_MAX
     rows: list[FoundEntry] = []
     looked = 0
     for after, before in _ranges(book_id, account_id, where, window):
         left = replace(window, after=after, before=before)
         while True:
-            looks = min(SEARCH_LOOKS if looked == 0 else SEARCH_LOOKS_MAX, SEARCH_LOOKS_MAX - looked)
+            looks = min(SEARCH_LOOKS if looked == 0 else looks_max, looks_max - looked)
             wanted = window.rows - len(rows)
             last, entries, found = _look({**parameters, **_bounds(left), "looks": looks, "rows": wanted}, left)
             rows += found
@@ -110,7 +115,7 @@ def search_history(*, book_id: int, account_id: int, where: HistoryFilter, windo
                 return Found(rows, rows[-1].entry_id, looked)
             if entries < looks or last is None:
                 break
-            if looked >= SEARCH_LOOKS_MAX:
+            if looked >= looks_max:
                 return Found(rows, last, looked)
             left = _beyond(left, last)
     return Found(rows, None, looked)
@@ -180,6 +185,15 @@ def ids_of_period(*, since: datetime | None, until: datetime | None) -> PeriodId
         return PeriodIds(*cursor.fetchone())
 
 
+@observed(repository="entries")
+def entry_looked_until(*, book_id: int, account_id: int, before: int, entries: int) -> int:
+    """Return the id of the last of so many entries of an account, newest first, below an id; 0 where there are fewer."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOKED_UNTIL, (book_id, account_id, before, entries - 1))
+        row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
 @observed(repository="operations")
 def newest_operation_id() -> int:
     """Return an id at or above that of every operation there is."""
@@ -231,6 +245,7 @@ def _filters(where: HistoryFilter) -> dict[str, Any]:
         "most": where.most_minor,
         "source": where.source_id,
         "key": where.key,
+        "sources": None if where.key is None else sources_of_key(where.source_id),
         "metadata": None if where.metadata is None else json.dumps(dict(where.metadata)),
         "by_operation": where.source_id is not None or where.key is not None or where.metadata is not None,
     }

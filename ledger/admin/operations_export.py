@@ -9,8 +9,8 @@ from accounts.models import Book
 from ledger import queries
 from ledger.admin import exports
 from ledger.admin.exports import Amount, Cell
-from ledger.admin.operations_page import OperationForm, find
-from ledger.limits import EXPORT_LOOKS_MAX, EXPORT_OPERATIONS_PER_READ, OPERATIONS_LOOKED_MAX
+from ledger.admin.operations_page import OperationForm, find, looked_max
+from ledger.limits import EXPORT_LOOKS_MAX, EXPORT_OPERATIONS_PER_READ
 from ledger.messages import description_of
 from ledger.models import Operation
 from ledger.queries import ID_MAX, Window
@@ -36,7 +36,7 @@ def _rows(form: OperationForm) -> Iterator[list[Cell]]:
     looks = 0
     while position is not None:
         if looks == EXPORT_LOOKS_MAX:
-            looked = looks * OPERATIONS_LOOKED_MAX
+            looked = looks * (looked_max(form.filter()) or 0)
             yield [f"The export ends here, after a look through {looked:,} operations; narrow the period for the rest."]
             return
         ids, position = find(form, Window(before=position, rows=EXPORT_OPERATIONS_PER_READ))

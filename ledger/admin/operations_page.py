@@ -14,7 +14,7 @@ from ledger import queries, reports
 from ledger.admin import shown
 from ledger.admin.fields import ReferenceField, choice_field, day_field, midnight, query_with, sources, text_field
 from ledger.contracts import ACCEPTED, Kind, PostedEntry, Refusal
-from ledger.limits import ENTRIES_LISTED_MAX, OPERATIONS_LOOKED_MAX, OPERATIONS_SHOWN
+from ledger.limits import ENTRIES_LISTED_MAX, ENTRIES_PROBED_MAX, OPERATIONS_LOOKED_MAX, OPERATIONS_SHOWN
 from ledger.models import Operation
 from ledger.queries import ID_MAX, OperationFilter, Window
 
@@ -107,25 +107,48 @@ def _page(request: HttpRequest, form: OperationForm) -> tuple[list[dict[str, Any
 def find(form: OperationForm, window: Window) -> tuple[list[int], int | None]:
     """Return the ids of up to a window's rows of a valid form's operations, newest first, and where to go on, None at the end.
 
-    Fewer than a window's rows with a position: it has looked through OPERATIONS_LOOKED_MAX operations, and there are more.
+    Fewer than a window's rows with a position: it has looked through as many as looked_max says, and there are more.
     """
     where = form.filter()
-    floor = _look_until(where, window)
+    floor = _look_until(form.book_id, where, window)
     found = queries.operation_positions(book_id=form.book_id, where=where, window=replace(window, after=floor))
     stopped = floor + 1 if floor > 0 else None
     older = found[-1][1] if len(found) == window.rows else stopped
     return [operation_id for operation_id, _ in found], older
 
 
-def _look_until(where: OperationFilter, window: Window) -> int:
-    """The id at which this page stops looking: where only looking tells, so many back; else the beginning."""
-    indexed = where.key is not None or where.account_id is not None
-    if indexed or (where.source_id is None and where.kind is None):
+def looked_max(where: OperationFilter) -> int | None:
+    """Through how many operations (with an account: entries of it) one page looks; None where an index knows them all."""
+    if where.key is not None:
+        return None
+    if where.by_entry:
+        only_account = where.source_id is None and where.kind is None and where.metadata is None
+        return None if only_account else ENTRIES_PROBED_MAX
+    indexed = where.account_id is not None or (where.source_id is None and where.kind is None)
+    return None if indexed else OPERATIONS_LOOKED_MAX
+
+
+def _look_until(book_id: int, where: OperationFilter, window: Window) -> int:
+    """The position at which this page stops looking: where only looking tells, so many back; else the beginning."""
+    looked = looked_max(where)
+    if looked is None:
         return 0
+    if where.by_entry:
+        until = reports.entry_looked_until(
+            book_id=book_id, account_id=where.account_id or 0, before=_entries_before(where, window), entries=looked
+        )
+        return max(until - 1, 0)
     newest = window.before if window.before < ID_MAX else reports.newest_operation_id() + 1
     if where.until is not None:
         newest = min(newest, reports.ids_of_period(since=where.since, until=where.until).operation_before)
-    return max(newest - OPERATIONS_LOOKED_MAX, 0)
+    return max(newest - looked, 0)
+
+
+def _entries_before(where: OperationFilter, window: Window) -> int:
+    """Where the entries of the period end."""
+    if where.until is None:
+        return window.before
+    return min(window.before, reports.ids_of_period(since=where.since, until=where.until).entry_before)
 
 
 def _rows(book_id: int, ids: list[int]) -> list[dict[str, Any]]:

@@ -93,14 +93,18 @@ def test_it_goes_on_page_by_page(browser, anna, monkeypatch, order):
 
 def test_it_looks_through_a_bounded_number_of_entries_and_says_where_to_go_on(anna, monkeypatch):
     monkeypatch.setattr(reports, "SEARCH_LOOKS", 2)
-    monkeypatch.setattr(reports, "SEARCH_LOOKS_MAX", 3)
-    account = {"book_id": anna.book_id, "account_id": anna.id("anna"), "where": HistoryFilter(key="rent")}
+    monkeypatch.setattr(reports, "ENTRIES_PROBED_MAX", 3)
+    account = {
+        "book_id": anna.book_id,
+        "account_id": anna.id("anna"),
+        "where": HistoryFilter(metadata={"invoice": "7"}),
+    }
 
     first = search_history(**account, window=Window(rows=10))
     second = search_history(**account, window=Window(before=first.position, rows=10))
 
     assert (first.rows, first.looked) == ([], 3)
-    assert ([row.key for row in second.rows], second.position) == (["rent"], None)
+    assert ([row.key for row in second.rows], second.position) == (["salary"], None)
 
 
 @pytest.mark.parametrize(

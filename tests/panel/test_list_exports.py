@@ -104,8 +104,7 @@ def test_it_exports_operations_as_a_spreadsheet_with_numbers(browser, page):
 
 
 def test_it_stops_looking_where_no_index_helps_and_says_so(browser, page, monkeypatch):
-    for module in (operations_page, operations_export):
-        monkeypatch.setattr(module, "OPERATIONS_LOOKED_MAX", 2)
+    monkeypatch.setattr(operations_page, "OPERATIONS_LOOKED_MAX", 2)
     monkeypatch.setattr(operations_export, "EXPORT_LOOKS_MAX", 2)
     monkeypatch.setattr(operations_page.reports, "newest_operation_id", lambda: page.operation_id("undo"))
 

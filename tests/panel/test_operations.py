@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -191,3 +192,22 @@ def test_entries_are_found_by_their_account(browser, page):
     assert [int(entry.amount) for entry in found] == [100, -7000, 7000]
     assert browser.get(f"/admin/ledger/entry/{found[0].pk}/change/").status_code == 200
     assert Entry.objects.filter(book_id=page.book_id).count() == 7
+
+
+def test_an_account_s_operations_of_a_kind_are_found_by_looking_further(browser, monkeypatch):
+    monkeypatch.setattr(operations_page, "ENTRIES_PROBED_MAX", 3)
+    page = Page.open_new("anna EUR", "bank EUR")
+    page.write(*((f"k{n}", "bank -1, anna 1", "accepted", {"metadata": {"even": str(n % 2 == 0)}}) for n in range(10)))
+    address = (
+        f"/admin/ledger/operation/?book={Book.objects.get(id=page.book_id).name}&account=anna&reference=even%3DTrue"
+    )
+
+    seen, pages, cursor = [], 0, ""
+    while cursor is not None:
+        context = browser.get(f"{address}&cursor={cursor}").context
+        seen += [row["key"] for row in context["operations"]]
+        cursor = parse_qs(urlsplit(context["older"]).query)["cursor"][0] if context["older"] else None
+        pages += 1
+
+    assert seen == ["k8", "k6", "k4", "k2", "k0"]
+    assert pages == 4  # of three entries each, and of the last one

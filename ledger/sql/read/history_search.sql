@@ -1,13 +1,19 @@
 -- One step through an account's entries, newest or oldest first, that keeps those a person asked for, each with the balance after it.
 -- Inputs: book, account, after and before (entry ids, exclusive), looks (how many entries to look through), rows (how many to keep), and
 --         filters that may be null: since and until (recorded), effective_since and effective_until (all half-open), least and most
---         (size of the amount, minor units), sign (1 or -1), source, key, metadata; by_operation says whether one of the last three is given.
+--         (size of the amount, minor units), sign (1 or -1), source, key with the sources it may be of, metadata; by_operation says whether one of the last three is given.
 -- Result: the kept rows; the last entry looked through (in the direction) and how many were, beside each. Without a row: one line of both.
 -- Invariant: I10 for the running balance, which is the account's own and not that of the kept rows. Keyset on the entry id.
--- Cost: bounded by `looks`, never by the account: one range of its index, one balance, and for by_operation one probe for each entry.
+-- Cost: bounded by `looks`, never by the account: one range of its index, one balance, and for by_operation one probe for each entry;
+--       with a key only the entries of its operations are looked at.
 WITH looked AS MATERIALIZED (
   SELECT e.id, e.operation_id, e.amount, e.recorded_at, e.effective_at FROM ledger_entry e
   WHERE e.book_id = %(book)s AND e.account_id = %(account)s AND e.id > %(after)s AND e.id < %(before)s
+    AND (%(key)s::text IS NULL OR e.id = ANY (ARRAY(
+          SELECT x.id FROM ledger_operation_key k -- the entries of the operations of this key, and no others of the account
+          JOIN ledger_operation n ON n.book_id = k.book_id AND n.id = k.operation_id
+          CROSS JOIN LATERAL generate_series(n.entry_first, n.entry_last) x(id)
+          WHERE k.book_id = %(book)s AND k.source_id = ANY (%(sources)s::bigint[]) AND k.key = %(key)s)))
   ORDER BY e.id {direction} LIMIT %(looks)s),
 page AS MATERIALIZED (
   SELECT l.* FROM looked l
