@@ -3,29 +3,15 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
-from import_export.admin import ImportMixin
-from import_export.formats.base_formats import CSV, XLSX
-from unfold.contrib.import_export.forms import ImportForm
+from django.http import HttpRequest
 
 from accounts.imports import UnitResource
-from accounts.limits import BOOKS_OFFERED_MAX, ID_DIGITS_MAX, IMPORT_BYTES_MAX
+from accounts.limits import BOOKS_OFFERED_MAX, ID_DIGITS_MAX
 from accounts.models import AccountChange, Book, Unit
 from appendonly.admin import ReadOnlyAdmin
-
-
-class ReferenceImportForm(ImportForm):  # type: ignore[misc]  # unfold has no types
-    """Unfold's form, for files that are read whole."""
-
-    def clean_import_file(self) -> Any:
-        """A file of reference data is short."""
-        file = self.cleaned_data["import_file"]
-        if file.size > IMPORT_BYTES_MAX:
-            raise ValidationError(f"A file of reference data has at most {IMPORT_BYTES_MAX:,} bytes.")
-        return file
+from security.reference_import import ReferenceImport
 
 
 class BookFilter(admin.SimpleListFilter):
@@ -83,25 +69,6 @@ class BookAdmin(_AddOnlyAdmin):
     list_display = ("name", "created_at")
     fields = ("name",)
     ordering = ("id",)
-
-
-class ReferenceImport(ImportMixin):  # type: ignore[misc]  # the library has no types
-    """Import of reference data with a preview; mixed in before an admin page."""
-
-    import_form_class = ReferenceImportForm
-    skip_admin_log = True  # what is opened leaves a record of its own
-
-    def get_import_formats(self) -> list[Any]:
-        """What people have."""
-        return [CSV, XLSX]
-
-    def process_result(self, result: Any, request: HttpRequest) -> Any:
-        """Where something changed between the preview and now, nothing was stored: say so, which the library does not."""
-        if not (result.has_errors() or result.has_validation_errors()):
-            return super().process_result(result, request)
-        reasons = [str(error.error) for error in result.base_errors] or ["Look at the preview again."]
-        messages.error(request, f"Nothing was imported. {' '.join(reasons)}")
-        return HttpResponseRedirect(request.path.replace("process_import", "import"))
 
 
 @admin.register(Unit)

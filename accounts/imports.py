@@ -14,6 +14,7 @@ from accounts.limits import NAME_CHARACTERS_MAX, OPEN_BATCH_ROWS_MAX
 from accounts.models import Account, Book, Unit
 from accounts.money import AmountError, ScaleError, check_amount, format_amount, parse_amount
 from accounts.opening import OPENED_SENTENCES, NewAccount, Opened, is_account_code, open_accounts
+from security.reference_import import FileRefused
 
 
 class UnitResource(resources.ModelResource):  # type: ignore[misc]  # the library has no types
@@ -95,7 +96,7 @@ class AccountResource(resources.ModelResource):  # type: ignore[misc]  # the lib
         """Nothing yet: all rows are opened at once, below."""
 
     def after_import(self, _dataset: Any, _result: Any, **_options: Any) -> None:
-        """Open all accounts; of a preview the library takes it back. Raises ValidationError: then none is opened."""
+        """Open all accounts; of a preview the library takes it back. Raises FileRefused: then none is opened."""
         by_book: dict[int, list[NewAccount]] = {}
         for book, new in self._new:
             by_book.setdefault(book.id, []).append(new)
@@ -103,7 +104,7 @@ class AccountResource(resources.ModelResource):  # type: ignore[misc]  # the lib
             opened = open_accounts(book_id=book_id, source_id=self._source_id or 0, accounts=accounts)
             for new, outcome in zip(accounts, opened, strict=True):
                 if outcome is Opened.ACCOUNT_EXISTS:
-                    raise ValidationError(f"{new.code}: {OPENED_SENTENCES[outcome]}")
+                    raise FileRefused(f"{new.code}: {OPENED_SENTENCES[outcome]}")
 
     def dehydrate_floor(self, account: Account) -> str:
         """In the unit's scale."""
@@ -115,9 +116,9 @@ class AccountResource(resources.ModelResource):  # type: ignore[misc]  # the lib
 
 
 def check_rows(dataset: Any) -> None:
-    """Raise ValidationError for a file with more rows than one import takes."""
+    """Raise FileRefused for a file with more rows than one import takes."""
     if len(dataset) > OPEN_BATCH_ROWS_MAX:
-        raise ValidationError(f"A file of reference data has at most {OPEN_BATCH_ROWS_MAX:,} rows.")
+        raise FileRefused(f"A file of reference data has at most {OPEN_BATCH_ROWS_MAX:,} rows.")
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

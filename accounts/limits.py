@@ -20,5 +20,3 @@ KNOWN_ACCOUNTS_CACHED_MAX = 50_000
 BOOKS_OFFERED_MAX = 200
 # The digits of an id in an address: fewer than 2**63 has, more than any sequence reaches.
 ID_DIGITS_MAX = 18
-# Reference data is read whole; 10,000 rows with long names and metadata fit.
-IMPORT_BYTES_MAX = 10 * 1024 * 1024

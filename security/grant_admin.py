@@ -3,52 +3,37 @@
 A grant to move much waits for a second person (security.grant_approvals).
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from import_export.formats.base_formats import CSV, XLSX
 from unfold.admin import ModelAdmin, TabularInline
 
-from security.approvals import State
+from security.approvals import Standing, State
 from security.clients import ClientRefused
-from security.grant_approvals import ask_grant, needs_approval
-from security.grant_models import LIMITED_ACTIONS, Grant
-from security.grants import NewGrant, add_grant, remove_grant
+from security.grant_approvals import ask_grants, needs_approval
+from security.grant_form import GrantForm
+from security.grant_imports import GrantResource
+from security.grant_models import Grant
+from security.grants import NewGrant, OwnedGrant, add_grant, remove_grant
+from security.reference_import import ReferenceImport
 from security.rights import Action
 from security.staff import source_of_staff
 
-
-class GrantForm(ModelForm):  # type: ignore[type-arg] # it takes no argument at run time
-    """A grant to add, with what only the whole form can tell."""
-
-    class Meta:
-        model = Grant
-        fields = ("client", "group", "action", "account_prefix", "unit", "amount_max", "day_max")
-
-    def clean(self) -> dict[str, Any]:
-        """One owner, and limits only where they can be counted."""
-        values: dict[str, Any] = super().clean() or {}
-        if (values.get("client") is None) == (values.get("group") is None):
-            self.add_error("client", "Choose a client or a group of staff, not both.")
-        if values.get("client") is not None and values["client"].revoked_at is not None:
-            self.add_error("client", "This client is revoked.")
-        limited = values.get("amount_max") is not None or values.get("day_max") is not None
-        if limited and not (values.get("unit") and values.get("action") in LIMITED_ACTIONS):
-            self.add_error("unit", "A limit needs a unit, and the action credit, debit or reverse.")
-        for name in ("amount_max", "day_max"):
-            if values.get(name) is not None and values[name] <= 0:
-                self.add_error(name, "A limit is more than zero.")
-        return values
+_FORMATS = {"csv": CSV, "xlsx": XLSX}
 
 
 @admin.register(Grant)
-class GrantAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
-    """Add and remove, each through the same act as everybody."""
+class GrantAdmin(ReferenceImport, ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Add and remove, each through the same act as everybody; one by one or from a file, and into one."""
 
+    resource_classes: ClassVar = [GrantResource]
+    list_before_template = "panel/_exports.html"
     form = GrantForm
     fields = ("client", "group", "action", "account_prefix", "unit", "amount_max", "day_max")
     list_display = (
@@ -68,6 +53,47 @@ class GrantAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     search_fields = ("client__name", "client__client_id", "group__name", "account_prefix")
     autocomplete_fields = ("client",)
     ordering = ("-id",)
+
+    def get_import_resource_kwargs(self, request: HttpRequest, **_more: Any) -> dict[str, Any]:
+        """Grants are asked for in the person's name."""
+        return {"source_id": _source_of(request)}
+
+    def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
+        """Say what became of the file, and lead to where it can be seen."""
+        standing: Standing | None = getattr(result, "standing", None)
+        if standing is not None and standing.state is State.PENDING:
+            self.message_user(
+                request,
+                "The file waits for a second person, as a whole; it allows nothing until then.",
+                messages.WARNING,
+            )
+            return HttpResponseRedirect(reverse("admin:security_approval_change", args=[standing.approval_id]))
+        answer: HttpResponse = super().process_result(result, request)
+        return answer
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, with the addresses of its export."""
+        query = f"?{request.GET.urlencode()}"
+        files = {kind: reverse("admin:security_grant_export_list", args=[kind]) + query for kind in _FORMATS}
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **files})
+        return response
+
+    def export_list_view(self, request: HttpRequest, kind: str) -> HttpResponse:
+        """The grants of the list as a file that can be imported."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if kind not in _FORMATS:
+            raise Http404
+        file_format = _FORMATS[kind]()
+        rows = self.get_changelist_instance(request).get_queryset(request).select_related("client", "group")
+        content = file_format.export_data(GrantResource().export(queryset=rows))
+        disposition = {"Content-Disposition": f'attachment; filename="grants.{kind}"'}
+        return HttpResponse(content, content_type=file_format.get_content_type(), headers=disposition)
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the export."""
+        export = self.admin_site.admin_view(self.export_list_view)
+        return [path("export/<str:kind>/", export, name="security_grant_export_list"), *super().get_urls()]
 
     def has_change_permission(self, _request: HttpRequest, _obj: Grant | None = None) -> bool:
         """Never: remove it and add another."""
@@ -122,8 +148,7 @@ class GrantAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
     def _ask(self, request: HttpRequest, grant: NewGrant, owner: dict[str, Any]) -> int | None:
         """Ask for it; return the approval that waits, None where it is given. Raises ClientRefused."""
-        by = source_of_staff(user_id=request.user.pk or 0, username=request.user.get_username())
-        standing = ask_grant(grant=grant, requested_by=by, **owner)
+        standing = ask_grants(grants=[OwnedGrant(grant=grant, **owner)], requested_by=_source_of(request))
         if standing.state is State.PENDING:
             return standing.approval_id
         if standing.state is not State.DONE:
@@ -158,3 +183,7 @@ class GrantsOfClient(TabularInline):  # type: ignore[misc] # unfold has no types
     def has_change_permission(self, *_args: Any) -> bool:
         """Never."""
         return False
+
+
+def _source_of(request: HttpRequest) -> int:
+    return source_of_staff(user_id=request.user.pk or 0, username=request.user.get_username())

@@ -72,8 +72,8 @@ class Grant(models.Model):
         " limit. Postings under such a limit wait for each other.",
     )
     created_at = models.DateTimeField()
-    # The approval that gave it, and so once; none for what needed nobody else.
-    approval_id = models.BigIntegerField("approval", null=True, unique=True, editable=False)
+    # The approval that gave it, perhaps with others of a file; none for what needed nobody else.
+    approval_id = models.BigIntegerField("approval", null=True, db_index=True, editable=False)
 
     class Meta:
         app_label = "security"

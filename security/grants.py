@@ -4,7 +4,7 @@ A client's first grant restricts it to grants, and it stays restricted when the 
 `change_client` lifts that. In other processes an act takes effect within TOKEN_CACHE_SECONDS.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -36,49 +36,43 @@ class NewGrant:
     day_max: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedGrant:
+    """A grant to add and whose it is: a client's or a group's."""
+
+    grant: NewGrant
+    client_id: str | None = None
+    group_id: int | None = None
+
+
+def add_grant(*, grant: NewGrant, now: datetime, client_id: str | None = None, group_id: int | None = None) -> Grant:
+    """Give a client, or a group of staff, a right; return the grant. Raises as add_grants does."""
+    return add_grants(grants=[OwnedGrant(grant=grant, client_id=client_id, group_id=group_id)], now=now)[0]
+
+
 @observed(repository="grants", expected=(ClientRefused,))
-def add_grant(
-    *,
-    grant: NewGrant,
-    now: datetime,
-    client_id: str | None = None,
-    group_id: int | None = None,
-    approval_id: int | None = None,
-) -> Grant:
-    """Give a client, or a group of staff, a right; return the grant. What an approval gave already is returned as it is.
+def add_grants(*, grants: Sequence[OwnedGrant], now: datetime, approval_id: int | None = None) -> list[Grant]:
+    """Give all of these rights or none; return the grants. What an approval gave already is returned as it is.
 
     Raises ClientRefused for an unknown or revoked client, an unknown group, a grant that exists already or cannot be meant, or
-    too many.
+    too many; of several grants the sentence says which.
     """
     with transaction.atomic():
-        client = _locked(client_id) if client_id is not None else None
-        if group_id is not None and not Group.objects.select_for_update(no_key=True).filter(pk=group_id).exists():
-            raise ClientRefused("There is no such group.")
-        if approval_id is not None and (given := Grant.objects.filter(approval_id=approval_id).first()) is not None:
+        # Whoever gives the same, or the same approval again, waits here; in one order, so that two never wait for each other.
+        clients = {name: _locked(name) for name in sorted({one.client_id for one in grants if one.client_id})}
+        for group_id in sorted({one.group_id for one in grants if one.group_id is not None}):
+            if not Group.objects.select_for_update(no_key=True).filter(pk=group_id).exists():
+                raise ClientRefused("There is no such group.")
+        if approval_id is not None and (given := list(Grant.objects.filter(approval_id=approval_id).order_by("id"))):
             return given
-        row = Grant(
-            client=client,
-            group_id=group_id,
-            action=grant.action,
-            account_prefix=grant.account_prefix,
-            unit=grant.unit,
-            amount_max=grant.amount_max,
-            day_max=grant.day_max,
-            created_at=now,
-            approval_id=approval_id,
-        )
-        _check(row)
-        try:
-            with transaction.atomic():
-                row.save(force_insert=True)
-        except IntegrityError as error:
-            raise ClientRefused("There is such a grant already; remove it first.") from error
-        if client is not None:
-            client.restricted_to_grants = True
-            client.save(update_fields=["restricted_to_grants", "updated"])
-        _record("given", row)
+        rows = []
+        for number, one in enumerate(grants, 1):
+            try:
+                rows.append(_add(one, clients.get(one.client_id or ""), now, approval_id))
+            except ClientRefused as refusal:
+                raise ClientRefused(f"Row {number}: {refusal}" if len(grants) > 1 else str(refusal)) from refusal
     CREDENTIALS.clear()
-    return row
+    return rows
 
 
 @observed(repository="grants", expected=(ClientRefused,))
@@ -123,6 +117,32 @@ def rights_of_staff(*, user_id: int) -> Rights | None:
     """
     rules = [_rule(grant) for grant in Grant.objects.filter(group__user__id=user_id).order_by("id").distinct()]
     return Rights(rules) if rules else None
+
+
+def _add(owned: OwnedGrant, client: Client | None, now: datetime, approval_id: int | None) -> Grant:
+    grant = owned.grant
+    row = Grant(
+        client=client,
+        group_id=owned.group_id,
+        action=grant.action,
+        account_prefix=grant.account_prefix,
+        unit=grant.unit,
+        amount_max=grant.amount_max,
+        day_max=grant.day_max,
+        created_at=now,
+        approval_id=approval_id,
+    )
+    _check(row)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise ClientRefused("There is such a grant already; remove it first.") from error
+    if client is not None:
+        client.restricted_to_grants = True
+        client.save(update_fields=["restricted_to_grants", "updated"])
+    _record("given", row)
+    return row
 
 
 def _record(act: str, grant: Grant) -> None:

@@ -89,6 +89,10 @@ GRANT_AMOUNT_DECIMALS_LIMIT = 18
 
 # They are read with each token every few seconds; a client that needs more wants a prefix.
 GRANTS_LIMIT = 500
+# What a second person reads in the summary of a file of grants; the payload beside it has them all.
+GRANTS_TOLD_LIMIT = 20
+# Reference data is read whole; 10,000 accounts with long names and metadata fit.
+IMPORT_BYTES_LIMIT = 10 * 1024 * 1024
 
 # How many origins of failures a process tells apart in a minute. Beyond it they are counted together, so that nobody fills the
 # disk by failing: at most about 120 rows of some 200 bytes a minute and process, 35 MB a day.

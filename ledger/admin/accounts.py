@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
-from accounts.admin import BookFilter, InBookAdmin, ReferenceImport
+from accounts.admin import BookFilter, InBookAdmin
 from accounts.imports import AccountResource
 from accounts.limits import CODE_CHARACTERS_MAX
 from accounts.models import Account, AccountStatus, Unit
@@ -27,6 +27,7 @@ from ledger.admin.fields import query_with
 from ledger.admin.operation_acts import correct_view
 from ledger.limits import NAMES_FOUND_MAX, SUGGESTIONS_MAX
 from ledger.reports import Standing, standings
+from security.reference_import import ReferenceImport
 
 BOOK_DIGITS_MAX = 10  # a book's id has 32 bits
 CODE_LAST = "\U0010ffff"  # above every character of a code

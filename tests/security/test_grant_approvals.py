@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Book, Unit
 from security.approvals import State, apply, request_approval
 from security.clients import Terms, change_client, revoke_client
-from security.grants import NewGrant, add_grant
+from security.grants import NewGrant, OwnedGrant, add_grant, add_grants
 from security.models import AccessRecord, Approval, ApprovalThreshold, Client, Grant
 from security.rights import Action
 from security.staff import source_of_staff
@@ -208,10 +208,9 @@ def test_it_is_given_once_however_often_its_effect_is_made(unit, bound):
         requested_by=source_of_staff(user_id=olga.user.pk, username=olga.name),
         amounts={unit: None},
     )
-    given = add_grant(
-        grant=NewGrant(action=Action.DEBIT, unit=unit),
+    (given,) = add_grants(
+        grants=[OwnedGrant(grant=NewGrant(action=Action.DEBIT, unit=unit), client_id=bound.client_id)],
         now=timezone.now(),
-        client_id=bound.client_id,
         approval_id=asked.approval_id,
     )
 
