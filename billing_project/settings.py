@@ -12,7 +12,7 @@ import environ
 from django.conf.global_settings import PASSWORD_HASHERS
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_project import embedded, local_keys, logs, production, sidebar
+from billing_project import api_document, embedded, local_keys, logs, production, sidebar
 from security.limits import LOGIN_FAILURES_LIMIT, LOGIN_LOCKED_MINUTES, PASSWORD_CHARS_MIN, SESSION_SECONDS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -307,25 +307,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is an unknown parameter like any other
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Billing",
-    "DESCRIPTION": (
-        "An append-only ledger: accounts, operations, balances and history.\n\n"
-        "Amounts are decimal strings in the unit's scale, ids are strings, times are RFC 3339. Every call stands at two"
-        " addresses: below `/api/v1/books/{book}`, and below `/api/v1` for the book `main`. Lists come in pages: follow"
-        " `next`. Errors are problem documents (RFC 9457); their `code` is one of those listed at the call. Unknown"
-        " members, parameters and members given twice are refused, so that nothing is silently ignored."
-    ),
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    # The one there is by itself would gather enumerations; see ledger.api.schema.fields.
-    "POSTPROCESSING_HOOKS": ["security.oauth_schema.add_oauth_endpoints"],
-    "COMPONENT_SPLIT_PATCH": False,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-}
+# What the document of the API says of itself is in a file of its own.
+SPECTACULAR_SETTINGS = api_document.SPECTACULAR
 
 # --- Work in the background ---------------------------------------------------------------------------------------
 

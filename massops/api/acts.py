@@ -12,8 +12,8 @@ from ledger.api.requests import body_of
 from ledger.contracts import Priority
 from ledger.messages import Malformed, Problem, decode, is_storable, read_time
 from massops import deciding, lifecycle, reversal, uploads
-from massops.api import schema as declared
 from massops.api.mass_operations import MassView
+from massops.api.schema import calls as declared
 from massops.limits import REASON_CHARACTERS_MAX
 from massops.models import MassOperation, Mode
 from massops.rows.mapping import Mapping

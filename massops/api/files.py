@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from ledger.api.requests import JsonAnswers
 from ledger.messages import Malformed, Problem
 from massops import results
-from massops.api import schema as declared
 from massops.api.mass_operations import MassView
+from massops.api.schema import files as declared
 from massops.lifecycle import require
 from massops.models import FINAL_STATES, State
 from massops.rows.mapping import TEMPLATES

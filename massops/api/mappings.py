@@ -14,7 +14,7 @@ from ledger.api.paging import envelope, page_of
 from ledger.api.requests import LedgerView, answer, body_of
 from ledger.messages import Malformed, Problem, decode, is_storable
 from massops import uploads
-from massops.api import schema as declared
+from massops.api.schema import mappings as declared
 from massops.limits import NAME_CHARACTERS_MAX
 from massops.models import SavedMapping
 from massops.rows.mapping import Mapping

@@ -11,7 +11,8 @@ from ledger.api.paging import envelope, page_of
 from ledger.api.requests import LedgerView, answer
 from ledger.messages import Malformed, Problem
 from massops import queries, uploads
-from massops.api import schema as declared
+from massops.api.schema import calls as declared
+from massops.api.schema.shared import XLSX
 from massops.files import FileTooLarge, Readable
 from massops.limits import FILE_BYTES_MAX, NAME_CHARACTERS_MAX
 from massops.models import MassOperation, State
@@ -19,7 +20,7 @@ from massops.rows.mapping import Mapping
 from security.signatures import checked_stream
 
 _ID_DIGITS_MAX = 18
-_PLAIN = {"text/csv", "application/octet-stream", declared.XLSX}
+_PLAIN = {"text/csv", "application/octet-stream", XLSX}
 _MULTIPART = "multipart/form-data"
 
 

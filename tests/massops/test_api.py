@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from accounts.models import Book
 from massops import files, work
 from massops.api.mass_operations import _body
-from massops.api.schema import XLSX
+from massops.api.schema.shared import XLSX
 from massops.models import MassOperation, SavedMapping
 from massops.rows.mapping import Amount, Cell, Mapping
 from massops.uploads import document_of
