@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from accounts.imports import UnitResource
 from accounts.limits import BOOKS_OFFERED_MAX, ID_DIGITS_MAX
 from accounts.models import AccountChange, Book, Unit
 from appendonly.admin import ReadOnlyAdmin
+from security.models import Source
 from security.reference_import import ReferenceImport
 
 
@@ -87,9 +88,29 @@ class UnitAdmin(ReferenceImport, _AddOnlyAdmin):
 class AccountChangeAdmin(InBookAdmin):
     """Every change of an account's attributes: who, when, before, after."""
 
-    list_display = ("changed_at", "account", "source_id", "reason")
+    list_display = ("changed_at", "account", "who", "what", "reason")
     list_select_related = ("account",)
+    sortable_by = ()
     search_fields = ("account__code__exact",)
     search_help_text = "An account's code"
     ordering = ("-id",)
-    fields = ("changed_at", "account", "source_id", "reason", "before", "after")
+    fields = ("changed_at", "account", "who", "reason", "before", "after")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccountChange]:
+        """With the name of who made each change."""
+        rows: QuerySet[AccountChange] = super().get_queryset(request)
+        names = Source.objects.filter(id=OuterRef("source_id")).values("name")
+        return rows.annotate(source_name=Subquery(names))
+
+    @admin.display(description="who")
+    def who(self, change: Any) -> str:
+        """The source that made it."""
+        return change.source_name or "-"
+
+    @admin.display(description="what")
+    def what(self, change: AccountChange) -> str:
+        """The attributes that it changed."""
+        if change.before is None:
+            return "opened"
+        return ", ".join(name for name, value in change.after.items() if change.before.get(name) != value)

@@ -29,6 +29,8 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     list_per_page = 50
     actions = None
     list_filter_sheet = False
+    # What an empty list says, without filters: where its rows come from.
+    empty_sentence = ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Nobody adds a record here."""

@@ -98,6 +98,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Billing",
     "SITE_HEADER": "Billing",
     "SITE_SUBHEADER": "Ledger administration",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("billing/favicon.svg")},
+    ],
     "SITE_SYMBOL": "account_balance",
     "ACCOUNT": {
         "navigation": [

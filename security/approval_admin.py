@@ -74,6 +74,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     """What waits for a second person, and what became of it."""
 
     change_form_template = "admin/security/approval/change_form.html"
+    empty_sentence = "Nothing waits for a second person. The filter shows what was decided."
     list_display = ("id", "requested_at", "kind_label", "summary", "requested_by", "state")
     list_select_related = ("requested_by", "decision__decided_by", "effect")
     list_filter = (StateFilter,)

@@ -3,6 +3,7 @@
 A grant to move much waits for a second person (security.grant_approvals).
 """
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -11,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from import_export.formats.base_formats import CSV, XLSX
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -43,16 +45,34 @@ class GrantAdmin(ReferenceImport, ModelAdmin):  # type: ignore[misc] # unfold ha
         "action",
         "account_prefix",
         "unit",
-        "amount_max",
-        "day_max",
+        "amount_column",
+        "day_column",
         "created_at",
-        "approval_id",
+        "approval_column",
     )
     list_filter = ("action", "unit")
     list_select_related = ("client", "group")
     search_fields = ("client__name", "client__client_id", "group__name", "account_prefix")
     autocomplete_fields = ("client",)
     ordering = ("-id",)
+
+    @admin.display(description="largest amount", ordering="amount_max")
+    def amount_column(self, grant: Grant) -> str:
+        """In units, without zeros at the end."""
+        return _limit(grant.amount_max)
+
+    @admin.display(description="sum per day", ordering="day_max")
+    def day_column(self, grant: Grant) -> str:
+        """In units, without zeros at the end."""
+        return _limit(grant.day_max)
+
+    @admin.display(description="approval")
+    def approval_column(self, grant: Grant) -> str:
+        """The approval that gave it, as a link."""
+        if grant.approval_id is None:
+            return "-"
+        address = reverse("admin:security_approval_change", args=[grant.approval_id])
+        return format_html('<a class="pn-link" href="{}">{}</a>', address, grant.approval_id)
 
     def get_import_resource_kwargs(self, request: HttpRequest, **_more: Any) -> dict[str, Any]:
         """Grants are asked for in the person's name."""
@@ -183,6 +203,10 @@ class GrantsOfClient(TabularInline):  # type: ignore[misc] # unfold has no types
     def has_change_permission(self, *_args: Any) -> bool:
         """Never."""
         return False
+
+
+def _limit(value: Decimal | None) -> str:
+    return "no limit" if value is None else f"{value.normalize():,f}"
 
 
 def _source_of(request: HttpRequest) -> int:

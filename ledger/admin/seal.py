@@ -104,6 +104,7 @@ class SealCheckpointAdmin(_ListedAdmin):
 class SealQuarantineAdmin(_ListedAdmin):
     """Operations without a valid code: they did not come through the service."""
 
+    empty_sentence = "Nothing is in quarantine: every operation came through the service."
     list_display = ("operation_column", "reason", "found_at", "block_number", "acknowledged_column")
     ordering = ("-operation_id",)
 
@@ -174,6 +175,7 @@ class SealQuarantineAdmin(_ListedAdmin):
 class VerificationAdmin(ReadOnlyAdmin):
     """Verifications, step by step, newest first; with a button that asks for one."""
 
+    empty_sentence = "Nobody has asked for a verification yet; the buttons above ask the workers for one."
     list_display = ("noted_at", "mode", "state", "progress_column", "found_column")
     ordering = ("-id",)
     sortable_by = ()

@@ -39,6 +39,7 @@ BADGES = {State.DONE: "good", State.FAILED: "bad", State.CANCELLED: "soft", Stat
 class MassOperationAdmin(ReadOnlyAdmin):
     """Mass operations, newest first."""
 
+    empty_sentence = "Who may upload begins with a file: the button with the plus, at the top."
     list_display = (
         "id",
         "name",
