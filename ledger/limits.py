@@ -87,7 +87,7 @@ SEARCH_LOOKS = 500
 SEARCH_LOOKS_MAX = 20_000
 # Where a filter is of the operation (source, kind, metadata), each entry looked through costs a probe or two of another table:
 # some microseconds in memory, ten times as much from the disk. So a page looks through so many, and a button goes on from there.
-ENTRIES_PROBED_MAX = 10_000
+ENTRIES_PROBED_MAX = 5_000
 # A chart shows at most so many steps; longer periods are drawn by week, then by month.
 CHART_DAYS_MAX = 120
 CHART_WEEKS_MAX = 120
