@@ -34,6 +34,8 @@ OPERATIONS_PER_SECOND_LEAST = 500
 WARM_UP_SECONDS = 1.0
 # Each thread of the web workers has a connection, which plans its statements once, for a tenth of a second of CPU.
 FIRST_WARM_UP_SECONDS = 4.0
+# In so long each process gets some dozens of batches, and ten name every account once.
+KNOWN_WARM_UP_SECONDS, KNOWN_CONNECTIONS = 6.0, 8
 OPEN_SECONDS_MAX = 120.0
 
 
@@ -57,6 +59,18 @@ class Calls:
             operations = b",".join(
                 b'{"key":"%s-%d-%d","entries":[{"account":"%s","amount":"12.34"}],"description":"invoice"}'
                 % (self.run.encode(), number, item, _code(hot=False))
+                for item in range(BATCH_OPERATIONS)
+            )
+            body = b'{"mode":"each","operations":[' + operations + b"]}"
+            yield http_load.request_bytes("POST", "/api/v1/batches", token=self.token, body=body)
+
+    def all_accounts(self) -> Iterator[bytes]:
+        """Batches that name every account in turn, over and over."""
+        for number in itertools.count():
+            first = number * BATCH_OPERATIONS % ACCOUNTS
+            operations = b",".join(
+                b'{"key":"%s-all-%d-%d","entries":[{"account":"bench:%d","amount":"12.34"}]}'
+                % (self.run.encode(), number, item, first + item + 1)
                 for item in range(BATCH_OPERATIONS)
             )
             body = b'{"mode":"each","operations":[' + operations + b"]}"
@@ -153,7 +167,16 @@ def _full_page(body: bytes) -> bool:
 
 
 def _warm_up(web: Web, calls: Calls) -> None:
-    """Let every thread post once at least."""
+    """Let every thread post once at least, and both processes learn the accounts, as those that have run for an hour have."""
+    http_load.run(
+        port=web.port,
+        connections=KNOWN_CONNECTIONS,
+        seconds=KNOWN_WARM_UP_SECONDS,
+        warm_up_seconds=0.0,
+        requests=calls.all_accounts(),
+        status=HTTPStatus.OK,
+        check=_all_created,
+    )
     http_load.run(
         port=web.port,
         connections=max(CONNECTIONS),

@@ -59,6 +59,8 @@ def _differ(
         return False
     named = set(one.accounts or ())
     if one.reverses is None:
+        if one.said is None:  # not what the application stores; whether it is what was sealed, its leaf tells
+            return False
         return named != {ids.get(code) for code in _codes(one.said)}
     return (
         one.reverses in originals and named != originals[one.reverses]

@@ -72,6 +72,9 @@ ADMINISTRATION = {
     "admin:accounts_account_process_import": "accounts.add_account",
     "admin:accounts_unit_import": "accounts.add_unit",
     "admin:accounts_unit_process_import": "accounts.add_unit",
+    "admin:security_grant_export_list": "security.view_grant",
+    "admin:security_grant_import": "security.add_grant",
+    "admin:security_grant_process_import": "security.add_grant",
     "admin:accounts_account_floor": "accounts.change_account",
     "admin:accounts_account_status": "accounts.change_account",
     "admin:ledger_operation_receipt": "ledger.view_operation",
@@ -95,6 +98,7 @@ ACTS_ALONE = {  # these take nothing but POST
     "admin:ledger_verification_ask",
     "admin:accounts_account_process_import",
     "admin:accounts_unit_process_import",
+    "admin:security_grant_process_import",
 }
 # Their acts have addresses of their own.
 PAGES_THAT_SHOW = {
