@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from benchmarks.cases import Case, Figures, MeasurementFailedError
 from benchmarks.servers import COMMAND_SECONDS_MAX, PRISTINE, PROJECT, System
 
-OPERATIONS = 200_000
+OPERATIONS = 1_000_000
 
 
 def cases(system: System) -> list[Case]:

@@ -43,8 +43,8 @@ AGGREGATE_ROUNDS_PER_RUN = 8
 # New operations that one run counts; more follow a second later.
 COUNT_STEP_IDS = 500_000
 # Accounts get a snapshot when their tail has grown to this. Until vacuum has seen them, the entries of a tail may lie on as many
-# pages as they are, and a balance must read 20 at most, of which the indexes and the account take a dozen.
-SNAPSHOT_TAIL_ENTRIES = 8
+# pages as they are, and a balance must read 20 at most, of which the indexes and the account take fourteen (at 10⁷ entries).
+SNAPSHOT_TAIL_ENTRIES = 6
 # So many requests of one process post by themselves beside the call that is merged. More of them would take from that call what
 # it posts cheaper: with 24 threads, 4 cost a sixth more CPU for each operation than 1.
 DIRECT_POSTINGS_MAX = 1
