@@ -48,8 +48,9 @@ def rows(answer) -> list[list[str]]:
     return [[re.sub(r"<[^>]*>", "", cell).strip() for cell in line] for line in zip(*cells.values(), strict=True)]
 
 
-ANNA = [["anna", "8,004.00 EUR"], ["anna", "8,000.00 EUR"]]
-BANK = [["bank", "-8,000.00 EUR"]]
+FIRST, SECOND = 1000 * SNAPSHOT_TAIL_ENTRIES, 1000.5 * SNAPSHOT_TAIL_ENTRIES
+ANNA = [["anna", f"{SECOND:,.2f} EUR"], ["anna", f"{FIRST:,.2f} EUR"]]
+BANK = [["bank", f"-{FIRST:,.2f} EUR"]]
 
 
 def test_it_lists_the_snapshots_of_a_book_by_account_newest_first(browser, page):
