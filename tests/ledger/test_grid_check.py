@@ -79,15 +79,21 @@ def test_a_check_that_looks_once_would_blame_a_moving_account(page: Page, monkey
     assert results(page) == {"anna": "different", "bank": "different"}
 
 
-def test_the_task_walks_through_all_cached_balances(page: Page, counted: Callable[[str], float]) -> None:
-    spoil(page, "bank", "total", "1")
-    before = counted("different")
+def walk() -> None:
+    """Let the task look at every cached balance once."""
     tasks._grid_cursor = 0
-
     for _ in range(10_000):
         tasks.check_grid()
         if tasks._grid_cursor == 0:
             break
+
+
+def test_the_task_walks_through_all_cached_balances(page: Page, counted: Callable[[str], float]) -> None:
+    walk()  # what other tests left wrong is dropped
+    spoil(page, "bank", "total", "1")
+    before = counted("different")
+
+    walk()
 
     assert counted("different") == before + 1
     page.shows("anna 7.00, bank -7.00")
