@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import APIException, NotAcceptable, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
@@ -61,6 +61,16 @@ class LedgerView(APIView):
     query_parameters: ClassVar[frozenset[str]] = frozenset()
     write_parameters: ClassVar[frozenset[str]] = frozenset()
     content_negotiation_class = JsonAnswers
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a call, and let go of it.
+
+        DRF's view and its request name each other and themselves: left so, both bodies would stay until the collector came.
+        """
+        response = super().dispatch(request, *args, **kwargs)
+        self.request.parser_context.clear()
+        vars(self).clear()
+        return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate and authorize, note the time, then find the book. Raises Malformed and Book.DoesNotExist."""
