@@ -1,8 +1,10 @@
-"""What only people in browsers need: sessions, forms, messages, policies for pages. The API carries bearer tokens and no cookie.
+"""What only people in browsers need: files, sessions, messages, policies for pages. The API carries bearer tokens and no cookie.
 
-Each class is Django's own, left out for paths of the API, where the whole chain would cost more than the posting itself.
+Each class is Django's own (or WhiteNoise's), left out for paths of the API, where the whole chain would cost more than the
+posting itself. They stand one after another in the settings, so that a call of the API passes all of them by in one step.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from axes.middleware import AxesMiddleware
@@ -14,6 +16,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django_otp.middleware import OTPMiddleware
 from django_prometheus.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 # Calls of these paths never read a cookie, so there is no session to load and nothing to forge.
 _API = ("/api/v1/", "/api/private/v1/", "/livez", "/readyz", "/metrics")
@@ -22,13 +25,23 @@ _API = ("/api/v1/", "/api/private/v1/", "/livez", "/readyz", "/metrics")
 class _ForBrowsers:
     """Mixed in before a middleware of Django: passes calls of the API by."""
 
-    get_response: Any
+    past: Callable[[HttpRequest], HttpResponseBase]
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        super().__init__(get_response)  # type: ignore[call-arg]  # the middleware that this is mixed into
+        # Django wraps each middleware in a function that turns exceptions into answers, and says what it wrapped. Where
+        # that is for browsers too, a call of the API goes where that one sends it.
+        within = getattr(get_response, "__wrapped__", None)
+        self.past = within.past if isinstance(within, _ForBrowsers) else get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(_API):
-            response: HttpResponseBase = self.get_response(request)
-            return response
+            return self.past(request)
         return super().__call__(request)  # type: ignore[misc,no-any-return]
+
+
+class Files(_ForBrowsers, WhiteNoiseMiddleware):  # type: ignore[misc]  # it has no types
+    """Style sheets, scripts and pictures of pages."""
 
 
 class Common(_ForBrowsers, CommonMiddleware):
