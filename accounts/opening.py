@@ -4,6 +4,7 @@ Opening again with the same attributes is the same account (so a lost answer can
 it is refused, and nothing changes.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Opened(StrEnum):
     FORBIDDEN_ACCOUNT = "forbidden_account"
 
 
+_is_plain = re.compile(r"[A-Za-z0-9:._-]+").fullmatch  # most codes: found by one call instead of one for each character
 OPENED_SENTENCES = {
     Opened.ACCOUNT_EXISTS: "An account of this code exists in this book, with other attributes.",
     Opened.UNIT_UNKNOWN: "There is no such unit.",
@@ -49,8 +51,9 @@ class NewAccount:
 
 def is_account_code(code: str) -> bool:
     """Whether the text may name an account: letters and digits of any script, and `: . _ -`, at most 128 characters."""
-    return 0 < len(code) <= CODE_CHARACTERS_MAX and all(
-        character in ":._-" or unicodedata.category(character)[0] in "LMN" for character in code
+    return 0 < len(code) <= CODE_CHARACTERS_MAX and (
+        _is_plain(code) is not None
+        or all(character in ":._-" or unicodedata.category(character)[0] in "LMN" for character in code)
     )
 
 

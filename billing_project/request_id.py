@@ -6,7 +6,7 @@ where that is well-formed; a request without one begins a trace whose id is the 
 posting, so it makes no call that it does not need; log lines get both from the request when they are written.
 """
 
-import os
+import random
 import re
 from collections.abc import Callable
 
@@ -25,6 +25,14 @@ _TRACE_CHARS = 55
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
+def _new_id() -> str:
+    """A name that no other request has. It protects nothing: a caller may choose it.
+
+    The kernel is not asked for it, because at each call of the kernel another thread goes first.
+    """
+    return f"{random.getrandbits(128):032x}"
+
+
 class RequestIdMiddleware:
     """Names the request, remembers it for who must know it, and has refusals recorded."""
 
@@ -35,7 +43,7 @@ class RequestIdMiddleware:
         """Name the request before its view, and the answer after it."""
         meta = request.META
         given = meta.get("HTTP_X_REQUEST_ID")
-        request_id = given if given is not None and _acceptable(given) else os.urandom(16).hex()
+        request_id = given if given is not None and _acceptable(given) else _new_id()
         request.request_id = request_id  # type: ignore[attr-defined]
         trace = meta.get("HTTP_TRACEPARENT")
         request.traceparent = trace_of(trace) if trace is not None else None  # type: ignore[attr-defined]

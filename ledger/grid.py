@@ -9,7 +9,10 @@ Amounts beyond 64 bits are not cached. Every failure here is answered by SQL ins
 
 import logging
 import os
+import random
 import secrets
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -46,6 +49,35 @@ class Announced(NamedTuple):
     """Nobody has the balance; who read SQL after this may load it with the token."""
 
     token: str
+
+
+class _Connection(redis.Connection):
+    """A connection on which the kernel keeps the time-out.
+
+    Python keeps one by asking the kernel before each call whether it would wait: two calls more for each question, and at each
+    of them another thread goes first.
+    """
+
+    def _connect(self) -> socket.socket:
+        connected: socket.socket = super()._connect()  # type: ignore[no-untyped-call]  # the library has no types here
+        seconds, microseconds = divmod(int(GRID_TIMEOUT_SECONDS * 1e6), 1_000_000)
+        patience = struct.pack("ll", seconds, microseconds)
+        connected.settimeout(None)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        return connected
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the answer. Raises redis.TimeoutError where it takes too long.
+
+        A broken connection is tried once more, a slow server is not.
+        """
+        try:
+            return super().read_response(*args, **kwargs)
+        except redis.ConnectionError as error:
+            if isinstance(error.__context__, BlockingIOError):
+                raise redis.TimeoutError(f"no answer within {GRID_TIMEOUT_SECONDS} s") from error
+            raise
 
 
 class _Own(threading.local):
@@ -90,6 +122,7 @@ class _Valkey:
                 socket_timeout=GRID_TIMEOUT_SECONDS,
                 socket_connect_timeout=GRID_TIMEOUT_SECONDS,
                 single_connection_client=True,
+                **({"connection_class": _Connection} if settings.REDIS_URL.startswith("redis://") else {}),
                 # The server may have closed the connection meanwhile: once more on a new one. Every script may be repeated.
                 retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             )
@@ -111,7 +144,7 @@ valkey = _Valkey()
 def read(*, book_id: int, account_id: int) -> Cached | Announced | None:
     """Return the cached balance, a token for loading it, or None where the grid is away or nobody repeats what is lost."""
     keys = [_key(book_id, account_id), _repeated_key(book_id)]
-    answer = valkey.call("read", keys, [secrets.token_hex(8), 30])
+    answer = valkey.call("read", keys, [f"{random.getrandbits(64):016x}", 30])
     if not answer:
         return None
     if len(answer) == 1:

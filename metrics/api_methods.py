@@ -48,7 +48,8 @@ class ApiMethods:
         if counted is None:
             counted = self._counted[labels] = _bind(*labels)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        counted.request_bytes.inc(int(length) if length.isdecimal() else 0)
+        if length != "0" and length.isdecimal():
+            counted.request_bytes.inc(int(length))
         counted.response_bytes.inc(0 if response.streaming else len(response.content))
         counted.seconds.observe(perf_counter() - started)
         return response
