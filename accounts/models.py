@@ -85,6 +85,7 @@ class Account(AppendOnlyModel):
     gated = models.BooleanField()
     fast_debit_limit = models.DecimalField(max_digits=38, decimal_places=0, null=True)
     fast_debit_fixed = models.BooleanField()
+    fast_debit_since = models.BigIntegerField(null=True)
     opened_at = models.DateTimeField()
 
     class Meta:

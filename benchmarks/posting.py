@@ -20,7 +20,7 @@ FLUSH_1MS = "-c commit_delay=1000 -c commit_siblings=0"
 # Each takes a lock until the transaction ends; the table of locks holds some ten thousand.
 FAST_LIMITS_PER_CALL = 1_000
 FAST_LIMITS = """
-    SELECT count(public.ledger_set_fast_limit_v1(chosen.book_id, chosen.id))
+    SELECT count(public.ledger_set_fast_limit_v2(chosen.book_id, chosen.id))
     FROM (SELECT a.book_id, a.id FROM public.accounts_account a
           WHERE a.code LIKE 'rich:%%' AND a.fast_debit_limit IS NULL ORDER BY a.id LIMIT %s) chosen
 """

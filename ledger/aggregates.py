@@ -17,6 +17,8 @@ from ledger.limits import (
     AGGREGATE_ROUNDS_PER_RUN,
     AGGREGATE_STEP_IDS,
     AGGREGATE_STEPS_PER_RUN,
+    FAST_LIMIT_BUSY_DEBITS,
+    FAST_LIMIT_SPAN_IDS,
     FAST_LIMITS_PER_RUN,
     SNAPSHOT_TAIL_ENTRIES,
 )
@@ -25,8 +27,11 @@ from metrics.repository import observed
 
 _STEP = "SELECT public.ledger_aggregate_v1(%b::int, %b::bigint, %b::bigint, %b::bigint)"
 _PROGRESS = "SELECT coalesce((SELECT p.entry_id FROM public.ledger_progress p WHERE p.book_id = %b::int), 0)"
-_DUE = "SELECT * FROM public.ledger_fast_limits_due_v1(%s::int, %s::bigint, %s::bigint, %s::int)"
-_SET = "SELECT public.ledger_set_fast_limit_v1(%b::int, %b::bigint)"
+_DUE = (
+    "SELECT account_id, spans"
+    " FROM public.ledger_fast_limits_due_v2(%s::int, %s::bigint, %s::bigint, %s::int, %s::bigint, %s::bigint)"
+)
+_SET = "SELECT public.ledger_set_fast_limit_v2(%b::int, %b::bigint, %b::bigint)"
 _FORGET = "SELECT public.ledger_forget_aggregates_v1(%b::int)"
 _DRIFT = read_sql("ledger/sql/read/drift.sql")
 
@@ -109,7 +114,7 @@ def _bring_up(book_id: int, safe: int) -> tuple[int, int]:
 def _set_fast_limits(book_id: int, start: int, end: int) -> None:
     """Set the limits that the new entries put off, each in a transaction of its own."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, (book_id, start, end, FAST_LIMITS_PER_RUN))
-        due = [row[0] for row in cursor.fetchall()]
-    for account_id in due:
-        execute(_SET, (book_id, account_id))
+        cursor.execute(_DUE, (book_id, start, end, FAST_LIMITS_PER_RUN, FAST_LIMIT_SPAN_IDS, FAST_LIMIT_BUSY_DEBITS))
+        due = cursor.fetchall()
+    for account_id, spans in due:
+        execute(_SET, (book_id, account_id, FAST_LIMIT_SPAN_IDS if spans else None))

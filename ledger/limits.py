@@ -57,6 +57,10 @@ INBOX_LEASE_SECONDS = 60
 INBOX_TAKES_PER_RUN = 200
 # Each takes an account's exclusive lock for about a millisecond; more follows a second later.
 FAST_LIMITS_PER_RUN = 200
+# The tails of an account that is decremented so often between two marks cost. Its limit is so small that a snapshot is enough
+# for the gate until so many ids have been drawn after it: some seconds of a busy server, where ten are made in a second.
+FAST_LIMIT_BUSY_DEBITS = 16
+FAST_LIMIT_SPAN_IDS = 50_000
 # A checkpoint with a dozen signatures has two kilobytes; what is longer is not one.
 NOTE_BYTES_MAX = 1_000_000
 NOTE_SIGNATURES_MAX = 100

@@ -63,7 +63,7 @@ GROUP_COMMIT = QuickHistogram(
 )
 GATE = Counter(
     "ledger_gate_passes_total",
-    "Posting calls that passed the headroom gate: all accounts shared, or some exclusively",
+    "Posting calls that passed the headroom gate: by snapshot, shared, or some accounts exclusively",
     ["path"],
 )
 GRID_READS = Counter("ledger_grid_reads_total", "Balances asked of the grid: hit, miss or away", ["result"])
@@ -88,7 +88,7 @@ PROCESSES = Gauge("ledger_processes", "Processes that live, by kind", ["kind"], 
 
 # Looked up once: a child found by its labels costs as much as counting.
 _accepted = OUTCOMES.labels("accepted")
-_gate = (GATE.labels("shared"), GATE.labels("exclusive"))
+_gate = (GATE.labels("shared"), GATE.labels("exclusive"), GATE.labels("snapshot"))
 _grid_checks = {result: GRID_CHECKS.labels(result) for result in ("same", "moving", "different")}
 _grid_reads = {result: GRID_READS.labels(result) for result in ("hit", "miss", "away")}
 
@@ -105,7 +105,7 @@ def count_receipts(receipts: Iterable[tuple[str, bool]]) -> None:
 
 
 def count_gate(path: int) -> None:
-    """Count one passage of the headroom gate: 0 shared, 1 exclusive (ledger/sql/judge_floors_v1.sql)."""
+    """Count one passage of the headroom gate: 0 shared, 1 exclusive, 2 by snapshot (ledger/sql/judge_floors_v1.sql)."""
     _gate[path].inc()
 
 

@@ -1,7 +1,8 @@
 -- Accounts and the record of their changes.
 -- Invariants: I2, an account's identity (id, book, code, unit, opened_at) never changes: a trigger refuses it.
 --             I3, every change of an attribute leaves a row in accounts_account_change: a trigger writes it, so no caller can forget.
--- Written by accounts_open_v1 and ledger_change_account_v1 only; a poster reads one row by primary key and never writes or locks it.
+-- Written by accounts_open_v1, ledger_change_account_v1 and the aggregator (fast debit limits) only. A poster reads one row by primary key and
+-- neither writes nor locks it, with one exception: fast_debit_since (fast_debit_since.sql).
 CREATE SEQUENCE public.accounts_account_id_seq CACHE 1;
 CREATE TABLE public.accounts_account (
   id bigint NOT NULL DEFAULT (CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('public.accounts_account_id_seq') END),

@@ -21,7 +21,6 @@ class Migration(migrations.Migration):
             "take_inbox_v1",
             "post_v1",
             "change_account_v1",
-            "fast_limit_v1",
             "forget_aggregates_v1",
         )
     ]

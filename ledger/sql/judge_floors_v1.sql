@@ -1,5 +1,6 @@
 -- ledger_judge_floors_v1: the headroom gate, and which operations of a batch would take an account below its floor.
--- Result:    NULL where no gated account is decremented; else first the way through the gate (0: all accounts shared, 1: some exclusively),
+-- Result:    NULL where no gated account is decremented; else first the way through the gate (0: all accounts shared, 1: some exclusively, 2: all
+--            shared, judged by their newest snapshots),
 --            then the ordinals of the operations that are refused.
 -- Inputs:    book; for each operation of the batch whether it may still be accepted; the batch's entries as parallel arrays.
 -- Invariant: I11, no accepted decrement takes an account below its floor.
@@ -8,10 +9,14 @@
 --   bound on transactions that can be open at once; the sum is that of all decrements of the batch, whatever it increments. An exact
 --   decision holds the lock exclusively: nothing is in flight while it reads. Floors, limits and balances are read in statements of their
 --   own, so their snapshots are newer than the locks. Locks are taken in id order.
+--   Far from the floor the newest snapshot is enough, and the tail is not read: whoever took from the account after it drew an id above its
+--   own for at most M, so with L, the newest id that was drawn, they took at most (L - snapshot's id) * M, and those that have not drawn
+--   theirs (C-1)*M. That needs every decrement after the snapshot to be at most M: above the id fast_debit_since all are. Whoever takes
+--   more makes it unknown (NULL), and the aggregator finds a new one (ledger_set_fast_limit_v2), both under the exclusive lock.
 --   Exactly, floors are judged on the net of an operation for each account, in the order of the batch; an operation that only adds to an
 --   account is never refused by it.
 -- Waits:     a decrement near its floor waits for those before it; nobody waits for an increment.
--- Cost:      three statements and a lock for each account. The tails are read in one of their own, with their lowest id as a parameter: so
+-- Cost:      two statements and a lock for each account; a third where a snapshot is not enough. The tails are read in one of their own, with their lowest id as a parameter: so
 --            only the newest partitions are opened, however many there are. Where some are exact, one more and a pass over the
 --            operations; once more where the fast way is closed. The list of entries is joined with that of accounts by hash: the caller
 --            turned nested loops off, because lists of thousands look short to the planner.
@@ -21,7 +26,7 @@ RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
   others CONSTANT bigint := current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint - 1;
   g_account bigint[]; g_decrement numeric[]; g_exact boolean[]; g_closed boolean[]; -- one for each gated account that is decremented
-  g_floor numeric[]; g_limit numeric[]; g_base bigint[]; g_balance numeric[]; low bigint;
+  g_floor numeric[]; g_limit numeric[]; g_since bigint[]; g_base bigint[]; g_balance numeric[]; low bigint; far boolean;
   net record; fits boolean; changed integer[]; amounts numeric[]; refused integer[] := '{1}'; locked text;
 BEGIN
   -- Whether an account is judged exactly is only a guess here: the limit is read again under the lock.
@@ -40,14 +45,18 @@ BEGIN
       FOR i IN 1 .. cardinality(g_account) LOOP -- assigned, not performed: a statement costs ten times as much
         IF g_exact[i] THEN locked := pg_advisory_xact_lock(g_account[i]); ELSE locked := pg_advisory_xact_lock_shared(g_account[i]); END IF;
       END LOOP;
-      SELECT array_agg(b.floor), array_agg(b.fast_debit_limit), array_agg(b.entry_id), array_agg(b.balance), min(b.entry_id)
-        INTO g_floor, g_limit, g_base, g_balance, low
-      FROM (SELECT a.floor, a.fast_debit_limit, coalesce(base.entry_id, 0) AS entry_id, coalesce(base.balance, 0) AS balance
+      SELECT array_agg(b.floor), array_agg(b.fast_debit_limit), array_agg(b.fast_debit_since), array_agg(b.entry_id), array_agg(b.balance), min(b.entry_id),
+             bool_and(b.floor IS NULL OR NOT g_exact[b.i] AND coalesce(b.entry_id >= b.fast_debit_since AND g_decrement[b.i] <= b.fast_debit_limit AND
+               b.balance - g_decrement[b.i] - (pg_sequence_last_value('ledger_entry_id_seq'::regclass) - b.entry_id + others) * b.fast_debit_limit >= b.floor, false))
+        INTO g_floor, g_limit, g_since, g_base, g_balance, low, far
+      FROM (SELECT i, a.floor, a.fast_debit_limit, a.fast_debit_since, coalesce(base.entry_id, 0) AS entry_id, coalesce(base.balance, 0) AS balance
             FROM generate_series(1, cardinality(g_account)) i
-            CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit FROM accounts_account x WHERE x.book_id = p_book AND x.id = g_account[i] OFFSET 0) a
+            CROSS JOIN LATERAL (SELECT x.floor, x.fast_debit_limit, x.fast_debit_since FROM accounts_account x
+                                WHERE x.book_id = p_book AND x.id = g_account[i] OFFSET 0) a
             LEFT JOIN LATERAL (SELECT s.entry_id, s.balance FROM ledger_snapshot s
                                WHERE s.book_id = p_book AND s.account_id = g_account[i] ORDER BY s.entry_id DESC LIMIT 1) base ON true
             ORDER BY i) b;
+      IF far THEN RETURN '{2}'; END IF;
       SELECT array_agg(t.balance), array_agg(NOT g_exact[t.i] AND g_floor[t.i] IS NOT NULL AND coalesce(
                g_decrement[t.i] > g_limit[t.i] OR t.balance - g_decrement[t.i] - others * g_limit[t.i] < g_floor[t.i], true))
         INTO g_balance, g_closed
@@ -64,6 +73,11 @@ BEGIN
     END;
   END LOOP;
   IF NOT true = ANY (g_exact) THEN RETURN '{0}'; END IF; -- all of them the fast way
+  FOR i IN 1 .. cardinality(g_account) LOOP
+    IF g_exact[i] AND g_decrement[i] > g_limit[i] AND g_since[i] IS NOT NULL THEN
+      UPDATE accounts_account a SET fast_debit_since = NULL WHERE a.book_id = p_book AND a.id = g_account[i];
+    END IF;
+  END LOOP;
 
   FOR net IN -- each operation with what it changes of the accounts that are judged, by their places above; in the order of the batch
     SELECT n.ordinal, array_agg(n.place) AS places, array_agg(n.amount) AS amounts

@@ -3,6 +3,7 @@ transactions, or a database of its own.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from ledger.sealing.mac import MacKey
 Operation = tuple[str, Sequence[tuple[int, int]]]
 
 _POST = """
-    SELECT o_outcome, o_replayed FROM public.ledger_post_v1(
+    SELECT o_outcome, o_replayed, o_gate FROM public.ledger_post_v1(
       p_book => %(book)s::int, p_source => %(source)s::bigint[], p_key => %(key)s::text[], p_kind => %(kind)s::text[],
       p_message => %(message)s::bytea[], p_hash => %(hash)s::bytea[], p_credential => %(credential)s::text[],
       p_received => %(received)s::timestamptz[], p_effective => %(effective)s::timestamptz[],
@@ -29,6 +30,7 @@ _POST = """
 """
 
 
+_GATES = {None: "no gate", 0: "shared", 1: "exclusive", 2: "by snapshot"}
 _SPENDINGS = ("l_ordinal", "l_grant", "l_amount", "l_max")
 
 
@@ -75,6 +77,7 @@ class Poster:
         self, connection: psycopg.Connection, *, book_id: int, source_id: int, key: MacKey | None = None
     ) -> None:
         self.connection = connection
+        self.gates = Counter[str]()  # how often which way through the gate was taken
         self._key = key
         self._book_id = book_id
         self._source_id = source_id
@@ -118,9 +121,10 @@ class Poster:
             prepare=True,
         ).fetchone()
         assert row is not None
+        self.gates[_GATES[row[2]]] += 1
         return [
             f"{outcome} again" if replayed and outcome != "key_reused" else outcome
-            for outcome, replayed in zip(*row, strict=True)
+            for outcome, replayed in zip(*row[:2], strict=True)
         ]
 
     def _codes(self, operations: Sequence[Operation], hashes: list[bytes], reverses: int | None) -> list[bytes] | None:

@@ -118,6 +118,59 @@ def test_it_sets_the_fast_debit_limit_from_the_headroom(page: Page) -> None:
     assert limit_of(page) == page.format("anna", headroom // (2 * posters(page)))
 
 
+def _spend(page: Page, *amounts: str) -> None:
+    page.write_batch(
+        *((f"spend {n} {page.sum('bank')}", f"anna -{a}, bank {a}", "accepted") for n, a in enumerate(amounts))
+    )
+    page.aggregate()
+
+
+def _spanning(page: Page) -> str:
+    return page.format("anna", page.sum("anna") // (2 * (posters(page) + limits.FAST_LIMIT_SPAN_IDS)))
+
+
+def test_a_busy_account_gets_a_limit_that_lets_a_snapshot_do(page: Page) -> None:
+    page.write(("funds", "bank -1000000.00, anna 1000000.00", "accepted"))
+    busy = ["1.00"] * limits.FAST_LIMIT_BUSY_DEBITS
+
+    _spend(page, *busy[1:])
+    assert limit_of(page) == page.format("anna", page.sum("anna") // (2 * posters(page)))
+    assert page.account("anna").fast_debit_since is None
+
+    _spend(page, *busy)
+    assert limit_of(page) == _spanning(page)
+    assert page.account("anna").fast_debit_since is not None
+
+    # It stays so while it is not busy, until more is taken than such a limit lets through.
+    _spend(page, "9.00")
+    assert limit_of(page) == _spanning(page)
+    _spend(page, "90.00")
+    assert limit_of(page) == page.format("anna", page.sum("anna") // (2 * posters(page)))
+    assert page.account("anna").fast_debit_since is None
+
+
+def test_a_busy_account_that_takes_much_at_once_keeps_the_larger_limit(page: Page) -> None:
+    page.write(("funds", "bank -1000000.00, anna 1000000.00", "accepted"))
+
+    _spend(page, *["1.00"] * limits.FAST_LIMIT_BUSY_DEBITS, "90.00")
+
+    assert limit_of(page) == page.format("anna", page.sum("anna") // (2 * posters(page)))
+    assert page.account("anna").fast_debit_since is None
+
+
+@pytest.mark.parametrize(("fixed", "fits"), [("0.05", True), ("90.00", False)])
+def test_a_snapshot_does_for_a_limit_that_a_person_fixed_where_that_is_small(
+    page: Page, fixed: str, fits: bool
+) -> None:
+    page.change("anna", fast_debit_limit=fixed)
+    page.write(("funds", "bank -1000000.00, anna 1000000.00", "accepted"))
+
+    _spend(page, *["0.05"] * limits.FAST_LIMIT_BUSY_DEBITS)
+
+    assert limit_of(page) == fixed
+    assert (page.account("anna").fast_debit_since is not None) == fits
+
+
 def test_it_takes_the_limit_away_when_the_headroom_is_gone(page: Page) -> None:
     page.write(
         ("funds", "bank -1000000.00, anna 1000000.00", "accepted"), ("spend", "anna -1.00, bank 1.00", "accepted")

@@ -113,6 +113,36 @@ def post_at_random(
     return told
 
 
+def empty_and_refill(arena: Arena, seed: int, large: float) -> Counter[str]:
+    """Take little most of the time, nearly all at once in the share `large` of the calls, and pay in when an account is empty.
+
+    Count outcomes, and the ways through the gate.
+    """
+    chance, told, running, number = random.Random(seed), Counter[str](), arena.running(), 0
+    with psycopg.connect(arena.url) as connection:
+        poster = Poster(connection, book_id=arena.book.id, source_id=arena.book.source_id)
+        while running():
+            number += 1
+            account, amount = chance.choice(list(arena.book.accounts.values())), -chance.randint(1, 3)
+            if chance.random() < large:
+                row = connection.execute("SELECT ledger_balance_v1(%s, %s)", (arena.book.id, account)).fetchone()
+                assert row is not None
+                connection.rollback()  # a posting is alone in its transaction
+                amount = min(amount, chance.randint(0, 5) - int(row[0]))
+            outcome = poster.post((f"{seed}.{number}", [(account, amount)]))[0]
+            if chance.random() < 0.2:
+                time.sleep(chance.random() * 0.004)
+            if chance.random() < 0.03:
+                connection.rollback()
+                continue
+            connection.commit()
+            told[outcome] += 1
+            if outcome == "below_floor" and chance.random() < 0.1:
+                poster.post((f"{seed}.{number} in", [(account, chance.randint(600, 2_000))]))
+                connection.commit()
+    return told + poster.gates
+
+
 def spend(chance: random.Random, book: Book, number: int) -> list[Operation]:
     """One small decrement, or a batch of up to 8 transfers, decrements and increments; far more is asked for than comes in."""
     ids = list(book.accounts.values())
@@ -147,15 +177,24 @@ def share_keys(chance: random.Random, book: Book, _number: int) -> list[Operatio
     return [(key, [(anna, 1), (bank, -1)]) for key in chance.sample(keys, 10)]
 
 
-def set_fast_limits(arena: Arena) -> Counter[str]:
-    """Set the limits of fast decrements anew all the time, as the aggregator does."""
-    running, told = arena.running(), Counter[str]()
+def aggregate(arena: Arena, seed: int, pause_seconds: float = 0.0) -> Counter[str]:
+    """Make snapshots of each account and set the limits of fast decrements anew all the time, as the aggregator does.
+
+    Most limits fit a span of a few ids, so that snapshots are enough for the gate; some do not.
+    """
+    chance, running, told = random.Random(seed), arena.running(), Counter[str]()
     with psycopg.connect(arena.url, autocommit=True) as connection:
         while running():
+            connection.execute("SELECT ledger_take_mark_v1()")
+            connection.execute("SELECT ledger_aggregate_v1(%s, ledger_close_marks_v1(), p_tail => 1)", (arena.book.id,))
             for account in arena.book.accounts.values():
-                row = connection.execute("SELECT ledger_set_fast_limit_v1(%s, %s)", (arena.book.id, account)).fetchone()
+                row = connection.execute(
+                    "SELECT ledger_set_fast_limit_v2(%s, %s, %s)",
+                    (arena.book.id, account, chance.choice((20, 50, 200, None))),
+                ).fetchone()
                 assert row is not None
                 told[f"limit {row[0]}"] += 1
+            time.sleep(pause_seconds)
     return told
 
 

@@ -51,7 +51,7 @@ def hammer(database: Database, stop: Path, funds: int, *, until_wrong: bool) -> 
     arena = Arena(database.database_url, book, stop, seconds)
     results = crowd.together(
         (crowd.watch_floors, (arena, until_wrong)),
-        (crowd.set_fast_limits, (arena,)),
+        (crowd.aggregate, (arena, 99)),
         *((crowd.post_at_random, (arena, seed, crowd.spend)) for seed in range(POSTERS)),
     )
     watch, told = results[0], sum(results[2:], Counter[str]())
