@@ -4,7 +4,11 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+# Loaded with this app, because every app's configuration is imported before django-import-export is.
+from security import workbook_format
 from security.quotas import quota_of
+
+__all__ = ["SecurityConfig", "workbook_format"]
 
 
 class SecurityConfig(AppConfig):

@@ -7,16 +7,15 @@ cell is typed as text.
 
 import csv
 import io
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.forms import Form
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from accounts.money import format_amount
 from ledger.limits import EXPORT_ROWS_MAX, XLSX_ROWS_MAX
@@ -25,6 +24,7 @@ from security.formulas import defused
 _TEXT_CHARACTERS_MAX = 32_767  # of one cell of a spreadsheet
 _DIGITS_EXACT = 15  # a spreadsheet's numbers have 64 bits; longer amounts are written as text, so that no digit is lost
 _PIECE_BYTES = 64 * 1024
+_unwritable = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # XML 1.0 has no way to write these
 TYPES = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
@@ -90,12 +90,15 @@ def _csv_cell(cell: Cell) -> str:
 
 def _xlsx(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
     """The library writes row by row into a temporary file, so the memory does not grow with the rows."""
-    book = Workbook(write_only=True)
+    import openpyxl.cell  # noqa: PLC0415 - it takes 5 MB of a web process, and most never write a workbook
+
+    book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Export")
     sheet.freeze_panes = "A2"
-    sheet.append([_xlsx_cell(sheet, text) for text in header])
+    new = partial(openpyxl.cell.WriteOnlyCell, sheet)
+    sheet.append([_xlsx_cell(new, text) for text in header])
     for row in rows:
-        sheet.append([_xlsx_cell(sheet, cell) for cell in row])
+        sheet.append([_xlsx_cell(new, cell) for cell in row])
     with tempfile.TemporaryFile() as file:
         book.save(file)
         file.seek(0)
@@ -103,18 +106,18 @@ def _xlsx(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[byt
             yield piece
 
 
-def _xlsx_cell(sheet: Any, cell: Cell) -> Any:
+def _xlsx_cell(new: Callable[[Any], Any], cell: Cell) -> Any:
     if cell is None:
         return None
     if isinstance(cell, Amount):
         text = format_amount(cell.minor, cell.exponent)
         if len(str(abs(cell.minor))) <= _DIGITS_EXACT:
-            number = WriteOnlyCell(sheet, Decimal(text))  # type: ignore[arg-type]  # a number of any kind, as documented
+            number = new(Decimal(text))
             number.number_format = "#,##0" + ("." + "0" * cell.exponent if cell.exponent else "")
             return number
     else:
-        text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", cell)[:_TEXT_CHARACTERS_MAX]
-    written = WriteOnlyCell(sheet, text)
+        text = _unwritable.sub("\ufffd", cell)[:_TEXT_CHARACTERS_MAX]
+    written = new(text)
     written.data_type = "s"  # never a formula, whatever it begins with
     written.style = "Normal"
     return written

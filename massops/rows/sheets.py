@@ -13,10 +13,6 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from openpyxl import load_workbook
-from openpyxl.utils.cell import range_boundaries
-from openpyxl.utils.exceptions import InvalidFileException
-
 from massops.limits import (
     CHUNK_BYTES,
     COLUMNS_MAX,
@@ -35,12 +31,12 @@ ZIP_START = b"PK\x03\x04"
 _TEXTS = "xl/sharedStrings.xml"
 # What the reader of workbooks raises for one that is broken, or that was packed in a way that it does not know.
 _UNREADABLE = (
-    *(InvalidFileException, zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, SyntaxError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, SyntaxError, EOFError),
     *(AttributeError, TypeError, IndexError, RuntimeError),
 )
 _ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#GETTING_DATA", "#SPILL!", "#CALC!"}
 _formula = re.compile(rb"<(?:\w+:)?f[\s>/]").search
-_merged = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"').finditer
+_merged = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*ref="[A-Z]+([0-9]+):[A-Z]+([0-9]+)"').finditer
 # Longer than any tag that is searched for, which may lie across two pieces.
 _OVERLAP = 256
 
@@ -66,7 +62,7 @@ def read_sheet(path: Path, mapping: Mapping) -> Iterator[Record]:
         yield _whole(defect)
         return
     try:
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        book = _workbook(path)
     except _UNREADABLE as error:
         yield _whole(f"The file is not a readable XLSX workbook: {error}.")
         return
@@ -85,12 +81,19 @@ def read_sheet(path: Path, mapping: Mapping) -> Iterator[Record]:
 def sheets_left_out(path: Path, sheet: str) -> tuple[str, list[str]]:
     """Return the name of the sheet that is read, and of those that are not; empty for a file that cannot be read."""
     try:
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        book = _workbook(path)
     except _UNREADABLE:
         return "", []
     chosen = _chosen(book, sheet)
     book.close()
     return ("", []) if chosen is None else (chosen.title, [name for name in book.sheetnames if name != chosen.title])
+
+
+def _workbook(path: Path, *, formulas: bool = False) -> Any:
+    """Open a workbook; its cells are values, or formulas where there are any. Raises one of _UNREADABLE."""
+    import openpyxl  # noqa: PLC0415 - it takes 5 MB of each process that knows this module, and few read a sheet
+
+    return openpyxl.load_workbook(path, read_only=True, data_only=not formulas, keep_links=False)
 
 
 def _chosen(book: Any, sheet: str) -> Any:
@@ -139,7 +142,7 @@ def _used(cells: tuple[Any, ...]) -> int:
 
 def _formulas(path: Path, title: str, first: int) -> Iterator[tuple[Any, ...]]:
     """The same rows with formulas in place of their results."""
-    book = load_workbook(path, read_only=True, data_only=False, keep_links=False)
+    book = _workbook(path, formulas=True)
     sheet = book[title]
     sheet.reset_dimensions()
     yield from sheet.iter_rows(min_row=first, values_only=True)
@@ -201,10 +204,8 @@ def _scan(path: Path, member: str) -> _Scan:
         while data := stream.read(CHUNK_BYTES):
             piece = rest + data
             has_formulas = has_formulas or _formula(piece) is not None
-            for found in _merged(piece):
-                if found.end() > len(rest):  # else it was found in the piece before
-                    _, low, _, high = range_boundaries(found[1].decode())
-                    merged.append((low or 0, high or 0))
+            # What ends in the rest was found in the piece before.
+            merged += [(int(found[1]), int(found[2])) for found in _merged(piece) if found.end() > len(rest)]
             if len(merged) > SHEET_MERGED_MAX:
                 break
             rest = piece[-_OVERLAP:]
