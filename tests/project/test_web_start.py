@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Libraries of megabytes that a few requests of people need, or only workers.
-RARE = ("openpyxl", "tablib.formats._xlsx", "jsonschema")
+RARE = ("openpyxl", "tablib.formats._xlsx", "httpx", "jsonschema")
 LOADED = """
 import sys
 import billing_project.wsgi
