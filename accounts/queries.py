@@ -1,5 +1,6 @@
 """Reads of books, units and accounts. What never changes (a book's id, an account's unit) is kept in the process."""
 
+import sys
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -62,8 +63,9 @@ def facts_by_code(*, book_id: int, codes: Collection[str]) -> Mapping[str, Accou
     if missing:
         connection.ensure_connection()
         with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-            for row in cursor.execute(_FACTS_BY_CODE, (book_id, missing), prepare=True):
-                facts = AccountFacts(*row)
+            for account_id, code, unit, exponent in cursor.execute(_FACTS_BY_CODE, (book_id, missing), prepare=True):
+                # One text for each unit; the driver makes one for each row, a sixth of what is kept of an account.
+                facts = AccountFacts(account_id, code, sys.intern(unit), exponent)
                 found[facts.code] = facts
                 _facts.remember(book_id, facts)
     return found

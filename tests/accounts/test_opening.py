@@ -93,6 +93,15 @@ def test_it_tells_each_its_own_result(page: Page) -> None:
     assert facts_by_code(book_id=page.book_id, codes=["anna", "ben", "carl"]).keys() == {"anna", "ben"}
 
 
+def test_what_is_kept_of_accounts_names_each_unit_by_one_text(page: Page) -> None:
+    opened(page, ANNA, replace(ANNA, code="ben"))
+
+    anna, ben = facts_by_code(book_id=page.book_id, codes=["anna", "ben"]).values()
+
+    assert anna.unit == "EUR"
+    assert anna.unit is ben.unit
+
+
 def test_it_opens_nothing_for_nothing(page: Page) -> None:
     assert opened(page) == []
 
