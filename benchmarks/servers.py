@@ -211,7 +211,7 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
 
 @contextmanager
 def _web(environment: dict[str, str], state_dir: Path, *, name: str, merged: bool) -> Iterator[Web]:
-    """Web workers by the very command of `make run`."""
+    """Web workers by the very command of `make run`, and with its environment where that matters for speed or memory."""
     port = local_process.choose_port()
     plan = service.Plan(
         state_dir=state_dir,
@@ -227,7 +227,8 @@ def _web(environment: dict[str, str], state_dir: Path, *, name: str, merged: boo
     command = service._commands(plan)["web"]  # noqa: SLF001 - whatever it becomes, it is what must be measured
     metrics = state_dir / f"prometheus-{name}"
     metrics.mkdir(mode=0o700, exist_ok=True)
-    environment = environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "GROUP_COMMIT": str(merged)}
+    environment = service.WEB_MEMORY | environment
+    environment |= {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "GROUP_COMMIT": str(merged)}
     log = state_dir / "log" / f"{name}.log"
     with (
         log.open("wb") as output,

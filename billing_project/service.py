@@ -37,6 +37,16 @@ SERVERS_FAILURES_MAX = 6
 WEB_DRAIN_SECONDS = 10
 # Connections that wait while all threads are busy; beyond it the system answers with a refusal, not with silence.
 WEB_BACKLOG = 2048
+# How web processes keep free memory; what the operator's own environment says goes before it. By default the C library gives
+# each of the sixteen threads a heap of its own, and so does granian's allocator (jemalloc). Such a heap grows with the peaks
+# of its thread and is empty most of the time; but one thread at a time runs Python, so one heap is enough.
+WEB_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    # Both have these values at first, and grow to megabytes where nobody sets them.
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0",
+}
 
 
 class ServiceError(Exception):
@@ -138,7 +148,8 @@ def _start_children(plan: Plan, children: list[Child], say: Callable[[str], None
     metrics.mkdir(mode=0o700)
     for name, command in _commands(plan).items():
         log = plan.logs / f"{name}.log"
-        child = Child(name=name, command=command, environment=_environment(plan), folder=ROOT, log=log)
+        environment = (WEB_MEMORY if name == "web" else {}) | _environment(plan)
+        child = Child(name=name, command=command, environment=environment, folder=ROOT, log=log)
         children.append(child)
         supervisor.start(child)
         say(f"{name} started")
