@@ -92,8 +92,12 @@ def sheets_left_out(path: Path, sheet: str) -> tuple[str, list[str]]:
 def _workbook(path: Path, *, formulas: bool = False) -> Any:
     """Open a workbook; its cells are values, or formulas where there are any. Raises one of _UNREADABLE."""
     import openpyxl  # noqa: PLC0415 - it takes 5 MB of each process that knows this module, and few read a sheet
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415 - as above
 
-    return openpyxl.load_workbook(path, read_only=True, data_only=not formulas, keep_links=False)
+    try:
+        return openpyxl.load_workbook(path, read_only=True, data_only=not formulas, keep_links=False)
+    except InvalidFileException as error:
+        raise ValueError(str(error)) from error
 
 
 def _chosen(book: Any, sheet: str) -> Any:

@@ -60,6 +60,19 @@ def read(tmp_path: Path, data: bytes | Workbook, mapping: Mapping | None = None)
     ]
 
 
+@pytest.mark.parametrize("name", ["book.xlsx", "upload"])
+@pytest.mark.parametrize("content", [b"PK\x03\x04 and no more", b"account;amount", b""])
+def test_what_is_no_workbook_is_an_error_of_the_file_whatever_its_name(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (path := tmp_path / name).write_bytes(content)
+
+    (record,) = sheets.read_sheet(path, GERMAN)
+
+    assert "not a readable XLSX workbook" in str(record)
+    assert sheets.sheets_left_out(path, "") == ("", [])
+
+
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
