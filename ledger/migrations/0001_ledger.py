@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
         for name in (
             "operation",
             "entry",
+            "prime_entries_v1",
             "partitions_v1",
             "mark",
             "aggregates",

@@ -18,6 +18,7 @@ BEGIN
       number := number + 1;
       part := parent || '_p' || lpad(number::text, 5, '0');
       EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+      IF parent = 'ledger_entry' THEN PERFORM ledger_prime_entries_v1(format('public.%I', part)::regclass, top); END IF;
       PERFORM appendonly_guard(format('public.%I', part)::regclass);
       EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)', parent, part, top, top + p_rows);
       top := top + p_rows;

@@ -5,7 +5,7 @@
 -- Cost:      none when nothing is missing. A new partition is created beside its parent and then attached, which lets postings go on:
 --            CREATE TABLE ... PARTITION OF would wait for every posting under way, and make all others wait behind it.
 --            Serialized by an advisory lock.
-CREATE FUNCTION public.ledger_add_partitions_v2(p_ahead integer DEFAULT 2, p_rows bigint DEFAULT 20000000) RETURNS integer
+CREATE OR REPLACE FUNCTION public.ledger_add_partitions_v2(p_ahead integer DEFAULT 2, p_rows bigint DEFAULT 20000000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   parent text; part text; newest bigint; top bigint; number integer; added integer := 0;
@@ -21,6 +21,7 @@ BEGIN
       number := number + 1;
       part := parent || '_p' || lpad(number::text, 5, '0');
       EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+      IF parent = 'ledger_entry' THEN PERFORM ledger_prime_entries_v1(format('public.%I', part)::regclass, top); END IF;
       PERFORM appendonly_guard(format('public.%I', part)::regclass);
       EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%s) TO (%s)', parent, part, top, top + p_rows);
       top := top + p_rows;
