@@ -60,21 +60,27 @@ def run() -> Run:
     Where much has come, one mark a second leaves tails of thousands of entries, and each decrement of an account with a
     floor reads its tail: then the run goes on in short rounds until about the next beat.
     """
+    books = {book.id: book.name for book in Book.objects.order_by("id")}
+    starts = {book_id: _progress(book_id) for book_id in books}
+    reached = starts
     for _ in range(AGGREGATE_ROUNDS_PER_RUN):
-        safe, moved, progress = marks.take_and_close(), 0, {}
-        for book in Book.objects.order_by("id"):
-            start, progress[book.name] = _bring_up(book.id, safe)
-            moved = max(moved, progress[book.name] - start)
-        if moved < AGGREGATE_BUSY_IDS:
+        safe, before = marks.take_and_close(), reached
+        reached = {book_id: _bring_up(book_id, safe) for book_id in books}
+        if max((reached[book_id] - before[book_id] for book_id in books), default=0) < AGGREGATE_BUSY_IDS:
             break
         time.sleep(AGGREGATE_PAUSE_SECONDS)
-    return Run(safe, progress)
+    for book_id in books:
+        _set_fast_limits(book_id, starts[book_id], reached[book_id])
+    return Run(safe, {name: reached[book_id] for book_id, name in books.items()})
 
 
 @observed(repository="aggregates")
 def aggregate(*, book_id: int, safe: int) -> int:
     """Bring one book's aggregates up to a safe entry id, in bounded steps; return how far they got."""
-    return _bring_up(book_id, safe)[1]
+    start = _progress(book_id)
+    progress = _bring_up(book_id, safe)
+    _set_fast_limits(book_id, start, progress)
+    return progress
 
 
 @observed(repository="aggregates")
@@ -97,22 +103,26 @@ def drift(*, book_id: int) -> Drift:
     return Drift(int(snapshots), int(turnovers), records.drift(book_id=book_id))
 
 
-def _bring_up(book_id: int, safe: int) -> tuple[int, int]:
-    """Return the progress before and after."""
+def _progress(book_id: int) -> int:
+    return int(execute(_PROGRESS, (book_id,))[0])
+
+
+def _bring_up(book_id: int, safe: int) -> int:
+    """Return the progress that it reached."""
     grid.repeat(book_id=book_id, safe=safe)
-    start = progress = int(execute(_PROGRESS, (book_id,))[0])
+    progress = _progress(book_id)
     for _ in range(AGGREGATE_STEPS_PER_RUN):
         if progress >= safe:
             break
         progress = int(execute(_STEP, (book_id, safe, AGGREGATE_STEP_IDS, SNAPSHOT_TAIL_ENTRIES))[0])
-    if progress > start:
-        _set_fast_limits(book_id, start, progress)
     records.count(book_id=book_id)
-    return start, progress
+    return progress
 
 
 def _set_fast_limits(book_id: int, start: int, end: int) -> None:
     """Set the limits that the new entries put off, each in a transaction of its own."""
+    if end <= start:
+        return
     with connection.cursor() as cursor:
         cursor.execute(_DUE, (book_id, start, end, FAST_LIMITS_PER_RUN, FAST_LIMIT_SPAN_IDS, FAST_LIMIT_BUSY_DEBITS))
         due = cursor.fetchall()

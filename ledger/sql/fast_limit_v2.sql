@@ -33,22 +33,24 @@ END $$;
 -- than half, and whether they are to have one that fits a span.
 -- Inputs: book, the two ids, at most how many; the span, and from how many decrements on an account is busy.
 -- A busy account gets a limit that fits the span where none of its decrements was larger, and keeps it while none is.
--- Cost: a range of entries, one balance for each account found there.
+-- Cost: a range of entries, one balance for each account with a floor found there. OFFSET 0 leaves the planner no other way: it would ask for
+-- the balance at each mention of it, or of every account before it looks which were decremented.
 CREATE FUNCTION public.ledger_fast_limits_due_v2(p_book integer, p_from bigint, p_to bigint, p_rows integer, p_span bigint, p_busy bigint)
 RETURNS TABLE (account_id bigint, spans boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT wanted.id, wanted.spans FROM (
-    SELECT a.id, coalesce(a.fast_debit_limit, 0) AS fast_limit, a.fast_debit_fixed AS fixed, a.fast_debit_since AS since, fits.spans,
-           floor(room.headroom / (2 * (room.posters + CASE WHEN fits.spans THEN p_span ELSE 0 END))) AS target
-    FROM (SELECT e.account_id, count(*) AS debits, max(-e.amount) AS largest FROM ledger_entry e
-          WHERE e.book_id = p_book AND e.id > p_from AND e.id <= p_to AND e.amount < 0 GROUP BY e.account_id) decremented
-    JOIN accounts_account a ON a.book_id = p_book AND a.id = decremented.account_id
-    CROSS JOIN LATERAL (SELECT ledger_balance_v1(p_book, a.id) - a.floor AS headroom,
-                               current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint AS posters) room
-    CROSS JOIN LATERAL (SELECT (decremented.debits >= p_busy OR a.fast_debit_since IS NOT NULL) AND
-                               CASE WHEN a.fast_debit_fixed THEN greatest(a.fast_debit_limit, decremented.largest) ELSE greatest(decremented.largest, 1) END
-                               <= floor(room.headroom / (2 * (room.posters + p_span))) AS spans) fits
-    WHERE a.floor IS NOT NULL AND a.status = 'open') wanted
+    SELECT touched.*, fits.spans, floor(room.headroom / (2 * (room.posters + CASE WHEN fits.spans THEN p_span ELSE 0 END))) AS target
+    FROM (SELECT a.id, a.floor, coalesce(a.fast_debit_limit, 0) AS fast_limit, a.fast_debit_fixed AS fixed, a.fast_debit_since AS since,
+                 decremented.debits, decremented.largest
+          FROM (SELECT e.account_id, count(*) AS debits, max(-e.amount) AS largest FROM ledger_entry e
+                WHERE e.book_id = p_book AND e.id > p_from AND e.id <= p_to AND e.amount < 0 GROUP BY e.account_id) decremented
+          CROSS JOIN LATERAL (SELECT * FROM accounts_account x WHERE x.book_id = p_book AND x.id = decremented.account_id OFFSET 0) a
+          WHERE a.floor IS NOT NULL AND a.status = 'open' OFFSET 0) touched
+    CROSS JOIN LATERAL (SELECT ledger_balance_v1(p_book, touched.id) - touched.floor AS headroom,
+                               current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint AS posters OFFSET 0) room
+    CROSS JOIN LATERAL (SELECT (touched.debits >= p_busy OR touched.since IS NOT NULL) AND
+                               CASE WHEN touched.fixed THEN greatest(touched.fast_limit, touched.largest) ELSE greatest(touched.largest, 1) END
+                               <= floor(room.headroom / (2 * (room.posters + p_span))) AS spans OFFSET 0) fits) wanted
   WHERE CASE WHEN wanted.fixed THEN wanted.spans AND wanted.since IS NULL AND wanted.fast_limit > 0
              ELSE (wanted.target >= 1 OR wanted.fast_limit > 0)
                   AND (wanted.fast_limit < wanted.target / 2 OR wanted.fast_limit > wanted.target * 3 / 2 OR wanted.spans AND wanted.since IS NULL) END

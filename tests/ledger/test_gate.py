@@ -11,6 +11,7 @@ import pytest
 
 from tests.ledger.hammers import crowd
 from tests.ledger.poster import Poster, open_book
+from tests.ledger.slow_motion import wait_until
 from tests.servers import Database
 
 JUDGE = "ledger_judge_floors_v1"
@@ -65,8 +66,14 @@ class Purse:
         self.ask("SELECT ledger_set_fast_limit_v2(%s, %s, 1)", self.book.id, self.anna)
 
     def snapshot(self) -> None:
+        """Over everything so far; a mark waits for the transactions of other databases of the server, too."""
+        newest = self.ask("SELECT last_value FROM ledger_entry_id_seq")
         self.ask("SELECT ledger_take_mark_v1()")
-        self.ask("SELECT ledger_aggregate_v1(%s, ledger_close_marks_v1(), p_tail => 1)", self.book.id)
+        wait_until(
+            lambda: (
+                self.ask("SELECT ledger_aggregate_v1(%s, ledger_close_marks_v1(), p_tail => 1)", self.book.id) == newest
+            )
+        )
 
     def since(self) -> object:
         return self.ask("SELECT fast_debit_since FROM accounts_account WHERE id = %s", self.anna)
