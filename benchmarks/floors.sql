@@ -1,5 +1,5 @@
 -- Accounts with floors for the benchmark: as many as it has without, of each of three kinds, told apart by their codes.
--- Purpose:   rich:N   far above its floor; its fast limit comes from ledger_set_fast_limit_v1 afterwards: decrements pass side by side.
+-- Purpose:   rich:N   far above its floor; its fast limit comes from ledger_set_fast_limit_v2 afterwards: decrements pass side by side.
 --            locked:N as rich, but fixed to have no fast limit: every decrement takes the exclusive lock, the opponent of the gate.
 --            near:N   at its floor, with nothing on it: every decrement is judged exactly.
 -- Inputs:    run once, as the owner, after the accounts bench:N exist.
