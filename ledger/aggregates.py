@@ -26,7 +26,7 @@ from ledger.posting import execute
 from metrics.repository import observed
 
 _STEP = "SELECT public.ledger_aggregate_v1(%b::int, %b::bigint, %b::bigint, %b::bigint)"
-_PROGRESS = "SELECT coalesce((SELECT p.entry_id FROM public.ledger_progress p WHERE p.book_id = %b::int), 0)"
+_PROGRESS = "SELECT p.book_id, p.entry_id FROM public.ledger_progress p"
 _DUE = (
     "SELECT account_id, spans"
     " FROM public.ledger_fast_limits_due_v2(%s::int, %s::bigint, %s::bigint, %s::int, %s::bigint, %s::bigint)"
@@ -61,11 +61,11 @@ def run() -> Run:
     floor reads its tail: then the run goes on in short rounds until about the next beat.
     """
     books = {book.id: book.name for book in Book.objects.order_by("id")}
-    starts = {book_id: _progress(book_id) for book_id in books}
+    starts = dict.fromkeys(books, 0) | _progress()
     reached = starts
     for _ in range(AGGREGATE_ROUNDS_PER_RUN):
         safe, before = marks.take_and_close(), reached
-        reached = {book_id: _bring_up(book_id, safe) for book_id in books}
+        reached = {book_id: _bring_up(book_id, before[book_id], safe) for book_id in books}
         if max((reached[book_id] - before[book_id] for book_id in books), default=0) < AGGREGATE_BUSY_IDS:
             break
         time.sleep(AGGREGATE_PAUSE_SECONDS)
@@ -77,8 +77,8 @@ def run() -> Run:
 @observed(repository="aggregates")
 def aggregate(*, book_id: int, safe: int) -> int:
     """Bring one book's aggregates up to a safe entry id, in bounded steps; return how far they got."""
-    start = _progress(book_id)
-    progress = _bring_up(book_id, safe)
+    start = _progress().get(book_id, 0)
+    progress = _bring_up(book_id, start, safe)
     _set_fast_limits(book_id, start, progress)
     return progress
 
@@ -103,14 +103,16 @@ def drift(*, book_id: int) -> Drift:
     return Drift(int(snapshots), int(turnovers), records.drift(book_id=book_id))
 
 
-def _progress(book_id: int) -> int:
-    return int(execute(_PROGRESS, (book_id,))[0])
+def _progress() -> dict[int, int]:
+    """How far each book is that has begun."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PROGRESS)
+        return dict(cursor.fetchall())
 
 
-def _bring_up(book_id: int, safe: int) -> int:
-    """Return the progress that it reached."""
+def _bring_up(book_id: int, progress: int, safe: int) -> int:
+    """Return the progress that it reached from the one it had."""
     grid.repeat(book_id=book_id, safe=safe)
-    progress = _progress(book_id)
     for _ in range(AGGREGATE_STEPS_PER_RUN):
         if progress >= safe:
             break
