@@ -5,15 +5,16 @@ and the caller may call again with the same keys.
 """
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
-from weakref import WeakSet
 
 import msgspec
 import psycopg
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ledger import arrays
 from ledger.contracts import ACCEPTED, Draft, Macs, Message, PostedEntry, Receipt
@@ -28,8 +29,19 @@ _POST = (
 )
 # Django gives psycopg no threshold, and then even `prepare=True` prepares nothing. With this one only that does.
 _ON_DEMAND = sys.maxsize
+# A cursor keeps what it sent and got until its next call: of larger batches it would be too much, for each thread.
+_KEPT_MESSAGES_MAX = 50
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
-_prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
+
+
+class _Own(threading.local):
+    """What one thread has: its newest connection, which prepares what is asked to be, and a cursor on it."""
+
+    connection: psycopg.Connection[Any] | None = None
+    cursor: psycopg.Cursor[Any] | None = None
+
+
+_own = _Own()
 
 
 @observed(repository="operations")
@@ -68,6 +80,8 @@ def post(
             *_spendings(drafts),
         ),
     )
+    if len(messages) > _KEPT_MESSAGES_MAX:
+        _own.cursor = None
     if gate is not None:
         count_gate(gate)
     return _receipts(drafts, *told)
@@ -90,23 +104,34 @@ def _execute_by_keys(parameters: Sequence[Any]) -> Any:
 def execute(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
     """Run one prepared statement in its own transaction, with binary parameters and result; return its one row.
 
-    Raises Django's database errors, so that a broken connection is replaced before the thread's next request.
+    Raises Django's database errors, so that a broken connection is replaced before the thread's next request. Most calls of the
+    API come through here, so a thread keeps its cursor and looks its connection up once.
     """
-    with prepared() as cursor:
+    own = connections[DEFAULT_DB_ALIAS]
+    cursor = _cursor(own)
+    with own.wrap_database_errors:
         return cursor.execute(statement, parameters, prepare=True, binary=True).fetchone()
 
 
 @contextmanager
 def prepared() -> Iterator[psycopg.Cursor[Any]]:
     """A cursor on the thread's own connection that prepares what is asked to be (`prepare=True`), for statements of many rows."""
-    connection.ensure_connection()
-    raw: psycopg.Connection[Any] = connection.connection
-    if raw not in _prepared:
+    own = connections[DEFAULT_DB_ALIAS]
+    with own.wrap_database_errors, psycopg.Cursor(_cursor(own).connection) as cursor:
+        yield cursor
+
+
+def _cursor(own: BaseDatabaseWrapper) -> psycopg.Cursor[Any]:
+    """The cursor of this thread on its connection, which is made where there is none and prepares what is asked to be."""
+    own.ensure_connection()
+    raw: psycopg.Connection[Any] = own.connection
+    if _own.connection is not raw:
         arrays.register(raw)
         raw.prepare_threshold = _ON_DEMAND
-        _prepared.add(raw)
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        yield cursor
+        _own.connection, _own.cursor = raw, None
+    if _own.cursor is None:
+        _own.cursor = psycopg.Cursor(raw)
+    return _own.cursor
 
 
 @contextmanager

@@ -58,3 +58,16 @@ def test_it_does_not_repeat_a_call_that_the_server_refused(superuser_connection:
 
     page.write(("spend", "anna -1.00", "accepted"))
     page.shows("anna 4.00")
+
+
+def test_a_thread_keeps_its_cursor_but_not_what_a_large_batch_sent() -> None:
+    page = Page.open_new("anna EUR", "bank EUR")
+    page.write(("one", "bank -1.00, anna 1.00", "accepted"))
+    kept = posting._own.cursor
+    page.write(("two", "bank -1.00, anna 1.00", "accepted"))
+    assert posting._own.cursor is kept
+
+    page.write_batch(*((f"many {n}", "bank -1.00, anna 1.00", "accepted") for n in range(51)))
+    assert posting._own.cursor is None
+    page.write(("three", "bank -1.00, anna 1.00", "accepted"))
+    assert posting._own.cursor.connection is kept.connection
