@@ -1,10 +1,15 @@
 """The list of variables for operators and the table in the settings are one list."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from billing_project import settings
 
+DEPLOYMENT = Path(settings.BASE_DIR) / "docs" / "deployment.md"
 EXAMPLE = Path(settings.BASE_DIR) / ".env.example"
 
 
@@ -25,3 +30,25 @@ def test_it_gives_the_defaults_of_the_settings_in_the_example() -> None:
     assert given == {
         name: ",".join(default) if isinstance(default, list) else str(default) for name, default in defaults.items()
     }
+
+
+def test_the_address_of_a_unix_socket_in_the_manual_reaches_the_driver() -> None:
+    (example,) = re.findall(r"^DATABASE_URL=(\S+)$", DEPLOYMENT.read_text(), re.MULTILINE)
+    code = (
+        "import json; from django.db import connection as c; print(json.dumps(c.get_connection_params(), default=str))"
+    )
+    code = f"import django; django.setup(); {code}"
+
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DATABASE_URL": example, "DJANGO_SETTINGS_MODULE": "billing_project.settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    given = json.loads(finished.stdout)
+    assert (given["host"], str(given["port"]), given["user"]) == ("/run/postgresql", "5433", "billing_app")
+    assert given["dbname"] == "billing"
