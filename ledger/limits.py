@@ -48,6 +48,8 @@ SNAPSHOT_TAIL_ENTRIES = 6
 # So many requests of one process post by themselves beside the call that is merged. More of them would take from that call what
 # it posts cheaper: with 24 threads, 4 cost a sixth more CPU for each operation than 1.
 DIRECT_POSTINGS_MAX = 1
+# A thread keeps its cursor, and that what it sent and got until its next call: of larger batches too much for each thread.
+CURSOR_KEPT_MESSAGES_MAX = 50
 # The most that one merged call takes: a few tens of milliseconds, so nobody waits long for the next.
 MERGED_OPERATIONS_MAX = 500
 # One worker's take from the inbox, and how long it may hold it before another worker may take it too.

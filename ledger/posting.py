@@ -18,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ledger import arrays
 from ledger.contracts import ACCEPTED, Draft, Macs, Message, PostedEntry, Receipt
+from ledger.limits import CURSOR_KEPT_MESSAGES_MAX
 from metrics.instruments import POSTING, count_gate
 from metrics.repository import observed
 
@@ -29,19 +30,17 @@ _POST = (
 )
 # Django gives psycopg no threshold, and then even `prepare=True` prepares nothing. With this one only that does.
 _ON_DEMAND = sys.maxsize
-# A cursor keeps what it sent and got until its next call: of larger batches it would be too much, for each thread.
-_KEPT_MESSAGES_MAX = 50
 _INT8_MIN, _INT8_MAX = -(2**63), 2**63 - 1
 
 
-class _Own(threading.local):
+class _Thread(threading.local):
     """What one thread has: its newest connection, which prepares what is asked to be, and a cursor on it."""
 
     connection: psycopg.Connection[Any] | None = None
     cursor: psycopg.Cursor[Any] | None = None
 
 
-_own = _Own()
+_thread = _Thread()
 
 
 @observed(repository="operations")
@@ -80,8 +79,8 @@ def post(
             *_spendings(drafts),
         ),
     )
-    if len(messages) > _KEPT_MESSAGES_MAX:
-        _own.cursor = None
+    if len(messages) > CURSOR_KEPT_MESSAGES_MAX:
+        _thread.cursor = None
     if gate is not None:
         count_gate(gate)
     return _receipts(drafts, *told)
@@ -125,13 +124,13 @@ def _cursor(own: BaseDatabaseWrapper) -> psycopg.Cursor[Any]:
     """The cursor of this thread on its connection, which is made where there is none and prepares what is asked to be."""
     own.ensure_connection()
     raw: psycopg.Connection[Any] = own.connection
-    if _own.connection is not raw:
+    if _thread.connection is not raw:
         arrays.register(raw)
         raw.prepare_threshold = _ON_DEMAND
-        _own.connection, _own.cursor = raw, None
-    if _own.cursor is None:
-        _own.cursor = psycopg.Cursor(raw)
-    return _own.cursor
+        _thread.connection, _thread.cursor = raw, None
+    if _thread.cursor is None:
+        _thread.cursor = psycopg.Cursor(raw)
+    return _thread.cursor
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 -- ledger_judge_floors_v1: the headroom gate, and which operations of a batch would take an account below its floor.
--- Result:    NULL where no gated account is decremented; else first the way through the gate (0: all accounts shared, 1: some exclusively, 2: all
---            shared, judged by their newest snapshots),
---            then the ordinals of the operations that are refused.
+-- Result:    NULL where no gated account is decremented; else first the way through the gate (0: all accounts shared, 1: some exclusively,
+--            2: all shared, judged by their newest snapshots), then the ordinals of the operations that are refused.
 -- Inputs:    book; for each operation of the batch whether it may still be accepted; the batch's entries as parallel arrays.
 -- Invariant: I11, no accepted decrement takes an account below its floor.
 --   A fast decrement (at most M = fast_debit_limit) holds the account's lock shared and has read `balance - sum - (C-1)*M >= floor`:
@@ -16,10 +15,10 @@
 --   Exactly, floors are judged on the net of an operation for each account, in the order of the batch; an operation that only adds to an
 --   account is never refused by it.
 -- Waits:     a decrement near its floor waits for those before it; nobody waits for an increment.
--- Cost:      two statements and a lock for each account; a third where a snapshot is not enough. The tails are read in one of their own, with their lowest id as a parameter: so
---            only the newest partitions are opened, however many there are. Where some are exact, one more and a pass over the
---            operations; once more where the fast way is closed. The list of entries is joined with that of accounts by hash: the caller
---            turned nested loops off, because lists of thousands look short to the planner.
+-- Cost:      two statements and a lock for each account; a third where a snapshot is not enough. That reads the tails with their lowest id
+--            as a parameter: so only the newest partitions are opened, however many there are. Where some are exact, one more and a pass
+--            over the operations; once more where the fast way is closed. The list of entries is joined with that of accounts by hash:
+--            the caller turned nested loops off, because lists of thousands look short to the planner.
 -- Only ledger_post_v1 calls it: rights, search path and settings are those of its caller.
 CREATE OR REPLACE FUNCTION public.ledger_judge_floors_v1(p_book integer, p_live boolean[], e_ordinal integer[], e_account bigint[], e_amount numeric[])
 RETURNS integer[] LANGUAGE plpgsql AS $$

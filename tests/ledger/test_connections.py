@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection
 
-from ledger import posting
+from ledger import limits, posting
 from tests.ledger.page import Page
 
 
@@ -63,11 +63,13 @@ def test_it_does_not_repeat_a_call_that_the_server_refused(superuser_connection:
 def test_a_thread_keeps_its_cursor_but_not_what_a_large_batch_sent() -> None:
     page = Page.open_new("anna EUR", "bank EUR")
     page.write(("one", "bank -1.00, anna 1.00", "accepted"))
-    kept = posting._own.cursor
+    kept = posting._thread.cursor
     page.write(("two", "bank -1.00, anna 1.00", "accepted"))
-    assert posting._own.cursor is kept
+    assert posting._thread.cursor is kept
 
-    page.write_batch(*((f"many {n}", "bank -1.00, anna 1.00", "accepted") for n in range(51)))
-    assert posting._own.cursor is None
+    page.write_batch(
+        *((f"many {n}", "bank -1.00, anna 1.00", "accepted") for n in range(limits.CURSOR_KEPT_MESSAGES_MAX + 1))
+    )
+    assert posting._thread.cursor is None
     page.write(("three", "bank -1.00, anna 1.00", "accepted"))
-    assert posting._own.cursor.connection is kept.connection
+    assert posting._thread.cursor.connection is kept.connection

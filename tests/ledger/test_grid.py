@@ -4,7 +4,6 @@ Told late, twice, in any order or not at all: after the aggregator has repeated 
 the sum of the entries, or there is no cached balance.
 """
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -275,33 +274,6 @@ def test_it_is_answered_by_the_ledger_while_the_grid_is_away(
     assert [(answer.source, answer.minor) for answer in answers] == [("ledger", 100)] * 2
     page.aggregate()
     page.shows("anna 1.00")
-
-
-def test_a_server_that_does_not_answer_is_asked_once(
-    page: Page, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        monkeypatch.setattr(grid, "valkey", grid._Valkey())
-
-        balance = page.balance("anna")
-
-        silent.settimeout(0)
-        connections = list(iter(lambda: _accepted(silent), None))
-        resting = grid.valkey._resting_until
-        for connection in connections:
-            connection.close()
-    assert (balance.source, balance.minor) == ("ledger", 0)
-    assert len(connections) == 1
-    assert resting > 0
-
-
-def _accepted(server: socket.socket) -> socket.socket | None:
-    """A connection that waits to be accepted, if there is one."""
-    try:
-        return server.accept()[0]
-    except BlockingIOError:
-        return None
 
 
 def test_it_rests_after_a_failure_so_that_its_absence_costs_nothing(

@@ -1,7 +1,9 @@
 """How a process reaches the grid: a connection for each thread, which nobody shares and which may break."""
 
 import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -37,3 +39,30 @@ def test_it_goes_on_after_the_server_has_closed_its_connection() -> None:
 
     assert page.balance("anna").source == "grid"
     assert grid.valkey.client().client_id() != own
+
+
+def test_a_server_that_does_not_answer_is_asked_once(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page.open_new("anna EUR")
+    page.aggregate()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        monkeypatch.setattr(grid, "valkey", grid._Valkey())
+
+        balance = page.balance("anna")
+
+        silent.settimeout(0)
+        connections = list(iter(lambda: _accepted(silent), None))
+        resting = grid.valkey._resting_until
+        for connection in connections:
+            connection.close()
+    assert (balance.source, balance.minor) == ("ledger", 0)
+    assert len(connections) == 1
+    assert resting > 0
+
+
+def _accepted(server: socket.socket) -> socket.socket | None:
+    """A connection that waits to be accepted, if there is one."""
+    try:
+        return server.accept()[0]
+    except BlockingIOError:
+        return None
