@@ -83,7 +83,7 @@ def book(tmp_path: Path) -> Iterator[Book]:
 
 def seal(book: Book) -> None:
     page = Page(book.id, 0)
-    safe = page._safe_operation_id()
+    safe = page.settle()
     sealer.seal(book=book, safe_id=safe)
     publication.publish(book=book)
 

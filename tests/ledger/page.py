@@ -180,15 +180,20 @@ class Page:
 
     def seal(self) -> list[int]:
         """Seal all that is recorded by now; return how many operations each block has."""
+        safe = self.settle()
+        book = Book.objects.get(id=self.book_id)
+        sealed = sealer.seal(book=book, safe_id=safe)
+        publication.publish(book=book)
+        return sealed
+
+    def settle(self) -> int:
+        """Close a mark over all operations that are recorded by now, and return its id; other transactions may hold it back."""
         newest = self.query("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ledger_operation_id_seq")[0][0]
         deadline = time.monotonic() + SETTLE_SECONDS_MAX
         while (safe := self._safe_operation_id()) < newest:
             assert time.monotonic() < deadline, "the marks do not close"
             time.sleep(0.01)
-        book = Book.objects.get(id=self.book_id)
-        sealed = sealer.seal(book=book, safe_id=safe)
-        publication.publish(book=book)
-        return sealed
+        return safe
 
     def _safe_operation_id(self) -> int:
         aggregates.marks.take_and_close()

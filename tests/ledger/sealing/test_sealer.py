@@ -256,7 +256,7 @@ def test_a_run_seals_every_book_that_has_something_to_seal(page: Page) -> None:
     page.write(("a", "bank 1.00", "accepted"))
     page.seal()  # all marks are closed
     page.write(("b", "bank 1.00", "accepted"))
-    page._safe_operation_id()
+    page.settle()
 
     found = {due.book_id: due for due in sealer.due()}[page.book_id]
 
